@@ -1,0 +1,201 @@
+"""Bytes on a TCP connection to messages and back, incrementally (PROTOCOL 2).
+
+The only door for bytes from a TCP peer: it fails in one way, `MalformedFrame`. After it nobody
+splits strings.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from enum import IntEnum
+from typing import Any, Final, get_args, get_type_hints
+
+from toom_protocol.errors import MalformedFrame, MisuseError
+from toom_protocol.messages import VERSION, Message, Request, Unknown
+
+PREFACE: Final = b"TOOM" + bytes([VERSION])  # first bytes of either side; PROTOCOL 2.1
+MAX_FRAME: Final = 128 * 1024  # bytes after the length; two fields of 60,000 bytes and some room
+MAX_FIELD: Final = 0xFFFF  # bytes; a field's length is a 16-bit number
+
+_HEADER: Final = struct.Struct("!IBI")  # length of what follows it, kind, request id
+_AFTER_LENGTH: Final = _HEADER.size - 4
+_FIELD: Final = struct.Struct("!BH")  # number of the field, length of its value
+_MAX_INTEGER_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message and the id that ties a reply to its request; notices have 0."""
+
+    request_id: int
+    message: Message | Unknown
+
+
+class Decoder:
+    """Turns a stream of bytes into frames, however the stream is cut."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._greeted = False
+        self.failure: MalformedFrame | None = None
+
+    def receive(self, data: bytes) -> list[Frame]:
+        """Take bytes; give back the frames that are complete now.
+
+        When the peer breaks the protocol, the frames before the fault are given back, `failure`
+        is set, and whatever comes after it is ignored.
+        """
+        if self.failure is not None:
+            return []
+        self._buffer += data
+        found: list[Frame] = []
+        try:
+            self._take_preface()
+            while (frame := self._take_frame()) is not None:
+                found.append(frame)
+        except MalformedFrame as exc:
+            self.failure = exc
+            self._buffer.clear()
+        return found
+
+    def _take_preface(self) -> None:
+        if self._greeted:
+            return
+        start = bytes(self._buffer[: len(PREFACE)])
+        if start[:4] != PREFACE[: len(start[:4])]:
+            raise MalformedFrame("this is no Toom connection")
+        if len(start) < len(PREFACE):
+            return
+        if start != PREFACE:
+            raise MalformedFrame(f"the peer speaks version {start[4]}, not {VERSION}")
+        self._greeted = True
+        del self._buffer[: len(PREFACE)]
+
+    def _take_frame(self) -> Frame | None:
+        if not self._greeted or len(self._buffer) < _HEADER.size:
+            return None
+        length, kind, request_id = _HEADER.unpack_from(self._buffer)
+        if not _AFTER_LENGTH <= length <= MAX_FRAME:
+            raise MalformedFrame(f"a frame of {length} bytes")
+        if len(self._buffer) < 4 + length:
+            return None
+        body = bytes(self._buffer[_HEADER.size : 4 + length])
+        del self._buffer[: 4 + length]
+        form = _FORMS.get(kind)
+        return Frame(request_id, Unknown(kind) if form is None else form.decode(body))
+
+
+def encode(request_id: int, message: Message) -> bytes:
+    """Write one frame.
+
+    Raises:
+        MisuseError: a value that cannot be sent (too long, negative, no UTF-8).
+    """
+    body = _FORMS[message.KIND].encode(message)
+    length = _AFTER_LENGTH + len(body)
+    if length > MAX_FRAME:
+        raise MisuseError(f"a frame of {length} bytes")
+    return _HEADER.pack(length, message.KIND, request_id) + body
+
+
+class _Form:
+    """How one kind of message is written: its fields, numbered from 1."""
+
+    def __init__(self, message: type[Any]) -> None:
+        hints = get_type_hints(message)
+        self._message = message
+        self._fields = [
+            _Field(number, field.name, hints[field.name], field.default)
+            for number, field in enumerate(fields(message), start=1)
+        ]
+        self._by_number = {field.number: field for field in self._fields}
+
+    def encode(self, message: object) -> bytes:
+        return b"".join(field.encode(getattr(message, field.name)) for field in self._fields)
+
+    def decode(self, body: bytes) -> Any:
+        values: dict[str, Any] = {f.name: f.default for f in self._fields if f.has_default}
+        offset = 0
+        while offset < len(body):
+            if len(body) - offset < _FIELD.size:
+                raise MalformedFrame("a field is cut off")
+            number, length = _FIELD.unpack_from(body, offset)
+            offset += _FIELD.size
+            value = body[offset : offset + length]
+            offset += length
+            if len(value) < length:
+                raise MalformedFrame("a field is cut off")
+            if number in self._by_number:  # unknown fields are ignored: a newer peer sent them
+                self._by_number[number].decode_into(values, value)
+        try:
+            return self._message(**values)
+        except TypeError as exc:
+            raise MalformedFrame(f"{self._message.__name__} lacks a field") from exc
+
+
+class _Field:
+    """How one field is written: text, number, bytes, or a repeated text."""
+
+    def __init__(self, number: int, name: str, hint: Any, default: Any) -> None:
+        self.number = number
+        self.name = name
+        self.repeated = hint == tuple[str, ...]
+        self.has_default = self.repeated or default is not MISSING
+        self.default = () if self.repeated else default
+        self._decode: Callable[[bytes], Any] = _text
+        if hint is bytes:
+            self._decode = bytes
+        elif hint is int:
+            self._decode = _integer
+        elif isinstance(hint, type) and issubclass(hint, IntEnum):
+            self._decode = _choice(hint)
+
+    def encode(self, value: Any) -> bytes:
+        if self.repeated:
+            return b"".join(self._encode_one(item) for item in value)
+        return self._encode_one(value)
+
+    def decode_into(self, values: dict[str, Any], value: bytes) -> None:
+        decoded = self._decode(value)
+        values[self.name] = (*values[self.name], decoded) if self.repeated else decoded
+
+    def _encode_one(self, value: str | bytes | int) -> bytes:
+        try:
+            if isinstance(value, str):
+                written = value.encode()
+            elif isinstance(value, int):
+                written = value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")
+            else:
+                written = value
+            if isinstance(value, int) and len(written) > _MAX_INTEGER_BYTES:
+                raise MisuseError(f"{self.name} is larger than 64 bits")
+            return _FIELD.pack(self.number, len(written)) + written
+        except (UnicodeEncodeError, OverflowError, struct.error) as exc:
+            raise MisuseError(f"{self.name} cannot be sent: {exc}") from exc
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as exc:
+        raise MalformedFrame("text that is no UTF-8") from exc
+
+
+def _integer(value: bytes) -> int:
+    if not 1 <= len(value) <= _MAX_INTEGER_BYTES:
+        raise MalformedFrame(f"a number of {len(value)} bytes")
+    return int.from_bytes(value, "big")
+
+
+def _choice(enum: type[IntEnum]) -> Callable[[bytes], IntEnum]:
+    def decode(value: bytes) -> IntEnum:
+        try:
+            return enum(_integer(value))
+        except ValueError as exc:
+            raise MalformedFrame(f"no {enum.__name__}: {value!r}") from exc
+
+    return decode
+
+
+_FORMS: Final[dict[int, _Form]] = {kind.KIND: _Form(kind) for kind in get_args(Message)}
+REQUEST_KINDS: Final = frozenset(kind.KIND for kind in get_args(Request))
