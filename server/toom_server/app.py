@@ -1,0 +1,179 @@
+"""The composition root of `toom-server`: arguments, files, clock and signals (SPEC S1)."""
+
+import argparse
+import asyncio
+import logging
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from toom_server.accounts import Accounts, BadCredentials
+from toom_server.conference import Conference
+from toom_server.connection import Connection
+from toom_server.hub import Hub
+from toom_server.store import DirectoryInUse, FileStore
+from toom_server.terminal import ServerTerminal
+
+WRONG_USAGE: Final = 2  # exit status; CONTRACT
+INTERRUPTED: Final = 130  # exit status after Ctrl-C, as shells expect
+VALID_ATTEMPTS: Final = ("1", "2", "3", "4", "5")  # SPEC S1
+BACKLOG: Final = 1024  # connections that wait to be accepted
+KEY_BYTES: Final = 32  # of a transfer's secret key; PROTOCOL 3.4
+
+_EXAMPLES = """examples:
+  toom-server 4000 3                      logs and credentials.txt in this directory
+  toom-server 4000 3 --directory /srv/toom
+"""
+_log = logging.getLogger(__name__)
+
+
+class CannotStart(Exception):
+    """The server must not start; the text is for the user."""
+
+
+def run() -> None:
+    """Entry point."""
+    sys.exit(main())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the server until it is told to stop; give the exit status."""
+    options = _parse(sys.argv[1:] if argv is None else argv)
+    try:
+        port = _check_arguments(options)
+        level = getattr(logging, options.log_level.upper())
+        form = "%(asctime)s level=%(levelname)s %(message)s"
+        logging.basicConfig(stream=sys.stderr, level=level, format=form)
+        return _start(options, port)
+    except CannotStart as exc:
+        print(exc, file=sys.stderr)  # noqa: T201
+        return WRONG_USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="toom-server",
+        description="The conference server of Toom.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("port", metavar="SERVER_PORT", nargs="?", help="TCP port, 1 to 65535")
+    parser.add_argument(
+        "attempts",
+        metavar="ATTEMPTS",
+        nargs="?",
+        help="failed log-ins that block an account, 1 to 5",
+    )
+    parser.add_argument("--directory", type=Path, default=Path(), help="where all files lie")
+    parser.add_argument(
+        "--credentials", type=Path, help="accounts (default: credentials.txt in the directory)"
+    )
+    parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
+    parser.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="of the log on stderr",
+    )
+    options, surplus = parser.parse_known_args(argv)
+    if surplus and options.attempts is None:  # such as `-x`, which looks like an option
+        options.attempts, *surplus = surplus
+    if surplus:
+        parser.error(f"too many arguments: {' '.join(surplus)}")
+    return options
+
+
+def _check_arguments(options: argparse.Namespace) -> int:
+    faults = []
+    if options.attempts not in VALID_ATTEMPTS:
+        value = "(none)" if options.attempts is None else options.attempts
+        faults.append(
+            f"Invalid number of allowed failed consecutive attempt: {value}. "
+            "The valid value of argument number is an integer between 1 and 5"
+        )
+    port = options.port or ""
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
+        shown = options.port or "(none)"
+        faults.append(f"Invalid server port: {shown}. It is an integer between 1 and 65535")
+    if faults:
+        raise CannotStart("\n".join(faults))
+    return int(port)
+
+
+def _start(options: argparse.Namespace, port: int) -> int:
+    directory: Path = options.directory
+    accounts = _load_accounts(options.credentials or directory / "credentials.txt")
+    listener = _listen(options.host, port)
+    store = FileStore(directory)
+    try:
+        history = store.load()
+    except (DirectoryInUse, OSError) as exc:
+        raise CannotStart(f"Cannot use the directory {directory}: {exc}") from exc
+    for warning in history.warnings:
+        _log.warning(warning)
+    conference = Conference(accounts, int(options.attempts), history, _new_ticket)
+    with asyncio.Runner(loop_factory=_new_event_loop) as runner:
+        status = runner.run(_serve(listener, conference, store))
+    store.close()
+    return status
+
+
+def _load_accounts(path: Path) -> Accounts:
+    try:
+        return Accounts.parse(path.read_bytes())
+    except OSError as exc:
+        raise CannotStart(f"Cannot read the accounts in {path}: {exc.strerror}") from exc
+    except BadCredentials as exc:
+        lines = (f"{path.name}, line {bad.number}: {bad.reason}" for bad in exc.lines)
+        raise CannotStart("\n".join(lines)) from exc
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=BACKLOG)
+    except OSError as exc:
+        raise CannotStart(f"Cannot listen on {host} port {port}: {exc.strerror}") from exc
+
+
+def _new_ticket() -> tuple[int, bytes]:
+    return secrets.randbits(32), secrets.token_bytes(KEY_BYTES)
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    """Use uvloop where it is installed, asyncio's own loop elsewhere."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+async def _serve(listener: socket.socket, conference: Conference, store: FileStore) -> int:
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[int] = loop.create_future()
+    for number, status in ((signal.SIGTERM, 0), (signal.SIGINT, INTERRUPTED)):
+        loop.add_signal_handler(number, _stop_with, stop, status)
+    terminal = ServerTerminal()
+    hub = Hub(conference, store, terminal)
+    server = await loop.create_server(lambda: Connection(hub), sock=listener)
+    address = "{}:{}".format(*listener.getsockname()[:2])
+    _log.info("event=listening address=%s accounts=%d", address, conference.account_count)
+    sweeping = asyncio.create_task(hub.sweep())
+    status = await stop
+    _log.info("event=stopping")
+    sweeping.cancel()
+    server.close()
+    await hub.close()
+    terminal.close()
+    return status
+
+
+def _stop_with(stop: "asyncio.Future[int]", status: int) -> None:
+    if not stop.done():
+        stop.set_result(status)

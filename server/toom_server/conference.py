@@ -1,0 +1,281 @@
+"""Who is in the conference, which rooms there are, and what may be said.
+
+Belongs here: every rule about users, rooms and messages. Does not: sockets, files, clocks,
+randomness (they come in as arguments), wording for clients (they get values).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from toom_protocol import messages as m
+from toom_protocol.errors import MalformedTimestamp
+from toom_protocol.lines import ActiveUser, Post, format_active_user
+from toom_protocol.texts import fault_of_message
+from toom_protocol.timestamps import format_timestamp, parse_timestamp
+from toom_server.accounts import Accounts
+from toom_server.doorkeeper import Doorkeeper
+from toom_server.entries import BROADCASTS, Entry, History, LastPost, PostEntry, RoomEntry
+from toom_server.outcomes import Outcome, ReadPlan, Session
+
+LINES_PER_PART = 24 * 1024  # bytes of an answer in one frame; far below codec.MAX_FIELD
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One moment on the server's two clocks."""
+
+    monotonic: float  # seconds; for blocks
+    local: datetime  # local time without microseconds; for timestamps
+
+
+@dataclass(slots=True)
+class _Active:
+    session: Session
+    at: datetime
+
+
+NewTicket = Callable[[], tuple[int, bytes]]  # a number of 32 bits and a secret key of 32 bytes
+
+
+class Conference:
+    """The state of the conference, changed by one request at a time (SPEC S13)."""
+
+    def __init__(
+        self, accounts: Accounts, attempts: int, history: History, new_ticket: NewTicket
+    ) -> None:
+        self._accounts = accounts
+        self._doorkeeper = Doorkeeper(attempts, accounts)
+        self._new_ticket = new_ticket
+        self._active: dict[str, _Active] = {}  # in order of log-in
+        self._last_login = datetime.min
+        self.generation = 0  # changes whenever somebody comes or goes
+        self._rooms = dict(history.rooms)
+        self._room_of_members = {frozenset(who): key for key, who in history.rooms.items()}
+        self._last = dict(history.last)
+        self._next_room_id = history.next_room_id
+
+    @property
+    def account_count(self) -> int:
+        """How many accounts there are."""
+        return len(self._accounts)
+
+    def active_users(self) -> tuple[ActiveUser, ...]:
+        """Give the lines of userlog.txt, numbered from 1 without a hole (SPEC S3)."""
+        return tuple(
+            ActiveUser(number, who.at, name, who.session.address, who.session.udp_port)
+            for number, (name, who) in enumerate(self._active.items(), start=1)
+        )
+
+    def handle(self, session: Session, request_id: int, request: m.Request, at: Instant) -> Outcome:
+        """Decide about one request; the state has changed when this returns.
+
+        When what it returns cannot be kept, call `undo` with the entries.
+        """
+        if isinstance(request, m.Ping):
+            return Outcome((m.Pong(),))
+        if isinstance(request, m.LogIn):
+            return self._log_in(session, request, at)
+        if session.username is None:
+            return Outcome((m.Refused("Log in first."),))
+        return self._command(session, session.username, request_id, request, at)
+
+    def leave(self, session: Session, at: Instant) -> Outcome:
+        """Take a session out whose connection is gone (SPEC S3)."""
+        if (username := session.username) is None:
+            return Outcome()
+        self._remove(session)
+        return Outcome(console=f"{username} is gone at {format_timestamp(at.local)}.")
+
+    def undo(self, entries: list[Entry]) -> None:
+        """Take back entries that could not be kept: their numbers are free again (SPEC S13)."""
+        for entry in reversed(entries):
+            match entry:
+                case PostEntry(log, post):
+                    self._last[log] = replace(self._last[log], number=post.number - 1)
+                case RoomEntry(room_id, members):
+                    del self._rooms[room_id]
+                    del self._room_of_members[frozenset(members)]
+                    self._next_room_id = room_id
+                case _:
+                    assert_never(entry)
+
+    def expel(self, session: Session) -> None:
+        """Take back a log-in that could not be written down."""
+        self._remove(session)
+
+    # --- log-in and log-out (SPEC S2, S11) ----------------------------------------------------
+
+    def _log_in(self, session: Session, request: m.LogIn, at: Instant) -> Outcome:
+        name = request.username
+        audit: dict[str, object] = {"event": "login-refused", "account": name[:64]}
+        if session.username is not None:
+            return Outcome((m.Refused("You are logged in already."),))
+        if request.version != m.VERSION:
+            return Outcome((m.Refused(f"This server speaks version {m.VERSION} of Toom."),))
+        if not 1 <= request.udp_port <= 65535:
+            return Outcome((m.Refused("The UDP port is out of range."),))
+        if self._doorkeeper.is_blocked(name, now=at.monotonic):
+            return Outcome((m.LoginFailed(m.LoginFault.BLOCKED),), audit=audit)
+        if not self._accounts.verify(name, request.password):
+            blocked = self._doorkeeper.count_failure(name, now=at.monotonic)
+            fault = m.LoginFault.NOW_BLOCKED if blocked else m.LoginFault.WRONG
+            return Outcome((m.LoginFailed(fault),), audit=audit | {"blocked": blocked})
+        if name in self._active:
+            return Outcome((m.LoginFailed(m.LoginFault.ALREADY),), audit=audit)
+        self._doorkeeper.clear(name)
+        self._last_login = max(self._last_login, at.local)
+        self._active[name] = _Active(session, self._last_login)
+        self.generation += 1
+        session.username, session.udp_port = name, request.udp_port
+        stamp = format_timestamp(self._last_login)
+        where = f"{session.address}, UDP port {session.udp_port}"
+        return Outcome(
+            (m.LoggedIn(name),), entered=True, console=f"{name} logged in from {where}, at {stamp}."
+        )
+
+    def _log_out(self, session: Session, username: str, stamp: str) -> Outcome:
+        self._remove(session)
+        return Outcome((m.LoggedOut(),), console=f"{username} logged out at {stamp}.")
+
+    def _remove(self, session: Session) -> None:
+        assert session.username is not None
+        del self._active[session.username]
+        self.generation += 1
+        session.username = None
+
+    # --- commands -----------------------------------------------------------------------------
+
+    def _command(
+        self, session: Session, username: str, request_id: int, request: m.Request, at: Instant
+    ) -> Outcome:
+        stamp = format_timestamp(at.local)
+        match request:
+            case m.LogOut():
+                return self._log_out(session, username, stamp)
+            case m.Broadcast(text):
+                return self._broadcast(username, request_id, text, at)
+            case m.ListActive():
+                return self._list_active(username, stamp)
+            case m.BuildRoom(usernames):
+                return self._build_room(username, request_id, usernames, stamp)
+            case m.RoomMessage(room_id, text):
+                return self._room_message(username, request_id, room_id, text, at)
+            case m.ReadMessages(choice, since):
+                return self._read_messages(username, choice, since, stamp)
+            case m.Locate(audience):
+                return self._locate(session, username, audience, stamp)
+            case m.LogIn() | m.Ping():
+                raise AssertionError("answered before")
+            case _:
+                assert_never(request)
+
+    def _broadcast(self, username: str, request_id: int, text: str, at: Instant) -> Outcome:
+        """BCM (SPEC S6)."""
+        if fault := fault_of_message(text):
+            return Outcome((m.Refused(fault),))
+        post = self._next_post(BROADCASTS, username, text, at)
+        stamp = format_timestamp(post.at)
+        return Outcome(
+            (m.BroadcastSent(post.number, stamp),),
+            (PostEntry(BROADCASTS, post, request_id),),
+            console=f'{username} broadcasted BCM #{post.number} "{text}" at {stamp}.',
+        )
+
+    def _list_active(self, username: str, stamp: str) -> Outcome:
+        """ATU: everybody else, in order of log-in (SPEC S7)."""
+        replies: list[m.Reply] = []
+        part = b""
+        for user in self.active_users():
+            if user.username != username:
+                part += format_active_user(user).encode() + b"\n"
+            if len(part) >= LINES_PER_PART:
+                replies.append(m.ActiveLines(part))
+                part = b""
+        replies += [m.ActiveLines(part), m.End()] if part else [m.End()]
+        count = len(self._active) - 1
+        return Outcome(tuple(replies), console=f"{username} asked ATU: {count} others, at {stamp}.")
+
+    def _build_room(
+        self, username: str, request_id: int, usernames: tuple[str, ...], stamp: str
+    ) -> Outcome:
+        """SRB: all faults of the names first, then the twin, then the room (SPEC S8)."""
+        names = tuple(dict.fromkeys(usernames))
+        unknown = tuple(name for name in names if name not in self._accounts)
+        offline = tuple(n for n in names if n in self._accounts and n not in self._active)
+        if unknown or offline or username in names:
+            return Outcome((m.RoomRefused(unknown, offline, int(username in names)),))
+        if not names:
+            return Outcome((m.Refused("A room needs at least one other user."),))
+        members = (username, *names)
+        if (twin := self._room_of_members.get(frozenset(members))) is not None:
+            return Outcome((m.RoomExists(twin),))
+        room_id = self._next_room_id
+        self._next_room_id += 1
+        self._rooms[room_id] = members
+        self._room_of_members[frozenset(members)] = room_id
+        return Outcome(
+            (m.RoomBuilt(room_id, members),),
+            (RoomEntry(room_id, members, username, request_id),),
+            console=f"{username} built SRB room {room_id} for {', '.join(members)} at {stamp}.",
+        )
+
+    def _room_message(
+        self, username: str, request_id: int, room_id: int, text: str, at: Instant
+    ) -> Outcome:
+        """SRM (SPEC S9)."""
+        if room_id not in self._rooms:
+            return Outcome((m.RoomMessageRefused(m.RoomFault.NO_SUCH_ROOM),))
+        if username not in self._rooms[room_id]:
+            return Outcome((m.RoomMessageRefused(m.RoomFault.NOT_A_MEMBER),))
+        if fault := fault_of_message(text):
+            return Outcome((m.Refused(fault),))
+        post = self._next_post(room_id, username, text, at)
+        stamp = format_timestamp(post.at)
+        return Outcome(
+            (m.RoomMessageSent(post.number, room_id, stamp),),
+            (PostEntry(room_id, post, request_id),),
+            console=f'{username} sent SRM #{post.number} "{text}" to room {room_id} at {stamp}.',
+        )
+
+    def _read_messages(self, username: str, choice: m.LogChoice, since: str, stamp: str) -> Outcome:
+        """RDM: nobody ever reads a room that they are not in (SPEC S10)."""
+        try:
+            later_than = parse_timestamp(since)
+        except MalformedTimestamp:
+            return Outcome((m.Refused("The timestamp is malformed."),))
+        if choice is m.LogChoice.BROADCASTS:
+            logs: tuple[int, ...] = (BROADCASTS,)
+        else:
+            logs = tuple(key for key in sorted(self._rooms) if username in self._rooms[key])
+        kind = "b" if choice is m.LogChoice.BROADCASTS else "s"
+        return Outcome(
+            read=ReadPlan(logs, later_than),
+            console=f"{username} read RDM {kind} later than {since}, at {stamp}.",
+        )
+
+    def _locate(self, session: Session, username: str, audience: str, stamp: str) -> Outcome:
+        """UPD's question; the audience hears who will come (SPEC S12, PROTOCOL 3.4)."""
+        there = self._active.get(audience)
+        if there is None:
+            return Outcome((m.NotActive(audience),))
+        if audience == username:
+            return Outcome((m.Refused("You cannot send a file to yourself."),))
+        ticket, key = self._new_ticket()
+        target = there.session
+        return Outcome(
+            (m.Located(audience, target.address, target.udp_port, ticket, key),),
+            notice=(
+                target,
+                m.Expected(username, session.address, session.udp_port, ticket, key),
+            ),
+            console=f"{username} asked UPD where {audience} is, at {stamp}.",
+        )
+
+    def _next_post(self, log: int, username: str, text: str, at: Instant) -> Post:
+        """Number and stamp a message; neither ever goes backwards in one log (SPEC S4)."""
+        last = self._last.get(log, LastPost())
+        post = Post(last.number + 1, max(last.at, at.local), username, text)
+        self._last[log] = LastPost(post.number, post.at)
+        return post

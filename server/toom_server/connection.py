@@ -1,0 +1,131 @@
+"""One TCP connection: bytes to requests, replies to bytes (PROTOCOL 2). Decides nothing."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, cast
+
+from toom_protocol.codec import PREFACE, REQUEST_KINDS, Decoder, encode
+from toom_protocol.messages import End, Message, Request, Unknown, Unsupported
+from toom_server.outcomes import Session
+
+if TYPE_CHECKING:
+    from toom_server.hub import Hub
+
+MAX_UNANSWERED: Final = 64  # requests of one client that may wait; then reading pauses
+STREAM_TURN: Final = 8  # parts of a long answer that are written before others have a turn
+_log = logging.getLogger(__name__)
+
+
+class Connection(asyncio.Protocol):
+    """A client at the other end of a socket, logged in or not."""
+
+    def __init__(self, hub: "Hub") -> None:
+        self._hub = hub
+        self._decoder = Decoder()
+        self._unanswered = 0
+        self._full = False  # the kernel takes no more; asyncio told us
+        self._reading = True
+        self._streams: deque[tuple[int, Iterator[Message]]] = deque()
+        self._turn_due = False  # the next turn of the streams is scheduled
+        self._buffered = 0  # bytes that waited to be sent at the last look
+        self._last_progress = time.monotonic()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername") or ("unknown", 0)
+        self.session = Session(address=peer[0])
+        self._transport.write(PREFACE)
+        self._hub.joined(self)
+        _log.info("event=connected address=%s port=%s", *peer[:2])
+
+    def data_received(self, data: bytes) -> None:
+        self._last_progress = time.monotonic()
+        for frame in self._decoder.receive(data):
+            message = frame.message
+            if isinstance(message, Unknown) or message.KIND not in REQUEST_KINDS:
+                kind = message.kind if isinstance(message, Unknown) else message.KIND
+                self.send(frame.request_id, Unsupported(kind))
+                continue
+            self._unanswered += 1
+            self._hub.submit(self, frame.request_id, cast(Request, message))
+        if self._decoder.failure is not None:
+            _log.warning("event=malformed peer=%s why=%s", self._name, self._decoder.failure)
+            self._transport.abort()
+        self._pace()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._streams.clear()
+        _log.info("event=disconnected peer=%s why=%s", self._name, exc or "closed")
+        self._hub.gone(self)
+
+    def pause_writing(self) -> None:
+        self._full = True
+        self._pace()
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._pace()
+        self._write_streams()
+
+    def answered(self) -> None:
+        """Note that one request of this client is done with."""
+        self._unanswered -= 1
+        self._pace()
+
+    def send(self, request_id: int, *messages: Message) -> None:
+        """Send messages at once; asyncio keeps what the kernel does not take."""
+        if not self._transport.is_closing():
+            self._transport.write(b"".join(encode(request_id, each) for each in messages))
+
+    def stream(self, request_id: int, parts: Iterator[Message]) -> None:
+        """Send a long answer in parts, as fast as the client reads, and `End` after it."""
+        self._streams.append((request_id, parts))
+        self._write_streams()
+
+    def close_if_silent(self, now: float, limit: float) -> None:
+        """Drop a client that has neither spoken nor read for `limit` seconds (SPEC S3)."""
+        buffered = self._transport.get_write_buffer_size()
+        if buffered < self._buffered:
+            self._last_progress = now
+        self._buffered = buffered
+        if now - self._last_progress > limit:
+            _log.warning("event=silent peer=%s", self._name)
+            self._transport.abort()
+
+    def close(self) -> None:
+        """End the connection after what is to be sent."""
+        self._transport.close()
+
+    @property
+    def _name(self) -> str:
+        return self.session.username or self.session.address
+
+    def _pace(self) -> None:
+        """Read on only while this client's requests are answered and its answers are read."""
+        may_read = not self._full and self._unanswered < MAX_UNANSWERED
+        if may_read == self._reading or self._transport.is_closing():
+            return
+        self._reading = may_read
+        if may_read:
+            self._last_progress = time.monotonic()
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _write_streams(self) -> None:
+        self._turn_due = False
+        for _ in range(STREAM_TURN):
+            if not self._streams or self._full:
+                return
+            request_id, parts = self._streams[0]
+            part = next(parts, None)
+            self.send(request_id, End() if part is None else part)
+            if part is None:
+                self._streams.popleft()
+                self.answered()
+        if not self._turn_due:
+            self._turn_due = True
+            asyncio.get_running_loop().call_soon(self._write_streams)

@@ -1,0 +1,50 @@
+"""What must last, as values that go from the conference to the store and back (PROTOCOL 6)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from toom_protocol.lines import Post
+
+BROADCASTS: Final = 0  # the log of the broadcasts; rooms count from 1
+
+
+@dataclass(frozen=True, slots=True)
+class PostEntry:
+    """A message that was said in a log."""
+
+    log: int  # BROADCASTS or a room's id
+    post: Post
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomEntry:
+    """A room that was built."""
+
+    room_id: int
+    members: tuple[str, ...]  # the builder first
+    username: str
+    request_id: int
+
+
+Entry = PostEntry | RoomEntry
+
+
+@dataclass(frozen=True, slots=True)
+class LastPost:
+    """Where a log goes on."""
+
+    number: int = 0
+    at: datetime = datetime.min
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a store remembers when the server starts (SPEC S13)."""
+
+    rooms: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    last: Mapping[int, LastPost] = field(default_factory=dict)
+    next_room_id: int = 1
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,186 @@
+"""Where requests of all connections meet: batch by batch through the conference and the store.
+
+While one batch is being kept on disk the next one gathers, so a sync serves everybody who waits
+(group commit). Nothing of a batch is told before it is kept.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from toom_protocol.lines import ActiveUser
+from toom_protocol.liveness import SILENCE_LIMIT, SWEEP_INTERVAL
+from toom_protocol.messages import LogLines, Message, NotStored, Request
+from toom_server.conference import Conference, Instant
+from toom_server.connection import Connection
+from toom_server.entries import Entry
+from toom_server.outcomes import Outcome, ReadPlan, Session
+from toom_server.store import Store, StoreError
+from toom_server.terminal import ServerTerminal
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    connection: Connection
+    request_id: int
+    request: Request | None  # None: the connection is gone
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What became of a batch; None means that it went well."""
+
+    entries_fault: str | None = None
+    active_fault: str | None = None
+
+
+class Hub:
+    """The one place that changes the conference; owns every connection."""
+
+    def __init__(self, conference: Conference, store: Store, terminal: ServerTerminal) -> None:
+        self._conference = conference
+        self._store = store
+        self._terminal = terminal
+        self._connections: dict[Session, Connection] = {}
+        self._arrivals: list[_Arrival] = []
+        self._busy = False  # a batch is on its way to the disk, or a turn is due
+        self._unpublished = False  # userlog.txt is not what it should be
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
+
+    # --- called by connections ----------------------------------------------------------------
+
+    def joined(self, connection: Connection) -> None:
+        """Note a new connection."""
+        self._connections[connection.session] = connection
+
+    def submit(self, connection: Connection, request_id: int, request: Request) -> None:
+        """Take a request; it is answered in order of arrival."""
+        self._arrive(_Arrival(connection, request_id, request))
+
+    def gone(self, connection: Connection) -> None:
+        """Note that a connection has ended."""
+        del self._connections[connection.session]
+        self._arrive(_Arrival(connection, 0, None))
+
+    # --- called by the app --------------------------------------------------------------------
+
+    async def sweep(self) -> None:
+        """Drop silent clients, for ever (PROTOCOL 2.4)."""
+        while True:
+            await asyncio.sleep(SWEEP_INTERVAL)
+            now = time.monotonic()
+            for connection in list(self._connections.values()):
+                connection.close_if_silent(now, SILENCE_LIMIT)
+            if self._unpublished:
+                self._schedule()  # the disk may have room by now
+
+    async def close(self) -> None:
+        """Answer what has arrived, then end every connection."""
+        await self._idle.wait()
+        for connection in list(self._connections.values()):
+            connection.close()
+        self._disk.shutdown(wait=True)
+
+    # --- one batch ----------------------------------------------------------------------------
+
+    def _arrive(self, arrival: _Arrival) -> None:
+        self._arrivals.append(arrival)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._busy:
+            self._busy = True
+            self._idle.clear()
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        arrivals, self._arrivals = self._arrivals, []
+        at = Instant(time.monotonic(), datetime.now().replace(microsecond=0))
+        before = self._conference.generation
+        batch = [(arrival, self._handle(arrival, at)) for arrival in arrivals]
+        entries = [entry for _, outcome in batch for entry in outcome.entries]
+        changed = self._conference.generation != before or self._unpublished
+        if not entries and not changed:
+            self._release(batch, _Kept())
+            return
+        active = self._conference.active_users() if changed else None
+        keep = partial(self._keep, entries, active)
+        kept = asyncio.get_running_loop().run_in_executor(self._disk, keep)
+        kept.add_done_callback(lambda done: self._release(batch, done.result()))
+
+    def _handle(self, arrival: _Arrival, at: Instant) -> Outcome:
+        session = arrival.connection.session
+        if arrival.request is None:
+            return self._conference.leave(session, at)
+        return self._conference.handle(session, arrival.request_id, arrival.request, at)
+
+    def _keep(self, entries: Sequence[Entry], active: Sequence[ActiveUser] | None) -> _Kept:
+        """Run in the disk's thread."""
+        entries_fault = active_fault = None
+        try:
+            if entries:
+                self._store.commit(entries)
+        except StoreError as exc:
+            entries_fault = str(exc)
+        try:
+            if active is not None:
+                self._store.publish(active)
+        except StoreError as exc:
+            active_fault = str(exc)
+        return _Kept(entries_fault, active_fault)
+
+    def _release(self, batch: list[tuple[_Arrival, Outcome]], kept: _Kept) -> None:
+        """Tell what was kept, take back what was not, and begin the next batch."""
+        self._busy = False
+        if kept.entries_fault is not None:
+            self._conference.undo([entry for _, outcome in batch for entry in outcome.entries])
+        self._unpublished = kept.active_fault is not None
+        for fault in filter(None, (kept.entries_fault, kept.active_fault)):
+            _log.error("event=not-stored why=%s", fault)
+        for arrival, decided in batch:
+            outcome = decided
+            if outcome.entries and kept.entries_fault is not None:
+                outcome = _not_stored(outcome, kept.entries_fault)
+            elif outcome.entered and kept.active_fault is not None:
+                self._conference.expel(arrival.connection.session)
+                outcome = _not_stored(outcome, kept.active_fault)
+            self._tell(arrival, outcome)
+        if self._arrivals:
+            self._schedule()
+        else:
+            self._idle.set()
+
+    def _tell(self, arrival: _Arrival, outcome: Outcome) -> None:
+        if outcome.notice is not None:
+            target, notice = outcome.notice
+            if target in self._connections:
+                self._connections[target].send(0, notice)
+        if outcome.console:
+            self._terminal.say(outcome.console)
+        if outcome.audit:
+            _log.warning(" ".join(f"{key}={value!r}" for key, value in outcome.audit.items()))
+        if arrival.request is None:
+            return
+        if outcome.read is not None:
+            arrival.connection.stream(arrival.request_id, self._parts(outcome.read))
+            return
+        arrival.connection.send(arrival.request_id, *outcome.replies)
+        arrival.connection.answered()
+
+    def _parts(self, plan: ReadPlan) -> Iterator[Message]:
+        for log in plan.logs:
+            for block in self._store.read(log, plan.since):
+                yield LogLines(log, block)
+
+
+def _not_stored(outcome: Outcome, fault: str) -> Outcome:
+    return replace(outcome, replies=(NotStored(fault),), entries=(), console="", notice=None)
