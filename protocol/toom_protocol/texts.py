@@ -25,7 +25,7 @@ def fault_of_message(text: str) -> str | None:
     except UnicodeEncodeError:  # lone surrogates: the bytes that were typed are not UTF-8
         return "The message is not valid UTF-8."
     if size > MAX_MESSAGE:
-        return f"The message is too long: {size} bytes, at most {MAX_MESSAGE} are allowed."
+        return f"The message is too long: at most {MAX_MESSAGE} bytes are allowed."
     if has_control_character(text, allowed="\t"):
         return "The message holds a control character; only tabs are allowed."
     if not text.strip(" "):

@@ -1,0 +1,135 @@
+"""The composition root of `toom-client`: arguments, sockets, terminal and signals (SPEC S1)."""
+
+import argparse
+import asyncio
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from toom_client.conversation import INTERRUPTED, Conversation
+from toom_client.keyboard import Keyboard
+from toom_client.link import Link
+from toom_client.screen import Screen
+from toom_client.transfers import Report, Ticket, Transfers, bind_udp
+from toom_client.wording import say_report
+from toom_protocol.messages import Expected
+
+WRONG_USAGE: Final = 2  # exit statuses; CONTRACT
+UNREACHABLE: Final = 1
+CONNECT_TIMEOUT: Final = 10.0  # seconds
+LAST_WORDS: Final = 2.0  # seconds that the terminal has to take the last lines
+INSTANCE_BYTES: Final = 16  # random; tells the connections of one run from others; PROTOCOL 3.1
+
+_EXAMPLES = """examples:
+  toom-client 127.0.0.1 4000 8000         a server on this host
+  toom-client server 4000 8000            a server by its name
+"""
+
+
+class CannotStart(Exception):
+    """The client must not start; the text is for the user."""
+
+    def __init__(self, text: str, status: int = WRONG_USAGE) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def run() -> None:
+    """Entry point."""
+    sys.exit(main())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the client until the user or the server ends it; give the exit status."""
+    options = _parse(sys.argv[1:] if argv is None else argv)
+    try:
+        server_port = _port("server", options.server_port)
+        udp_port = _port("UDP", options.udp_port)
+        udp = _bind(udp_port)
+        with udp:
+            return asyncio.run(_converse(options.server, server_port, udp_port, udp))
+    except CannotStart as exc:
+        print(exc, file=sys.stderr)  # noqa: T201
+        return exc.status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="toom-client",
+        description="A seat in a conference of Toom.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("server", metavar="SERVER_IP", help="address or name of the server")
+    parser.add_argument("server_port", metavar="SERVER_PORT", help="its TCP port")
+    parser.add_argument("udp_port", metavar="CLIENT_UDP_PORT", help="where files come and go")
+    parser.add_argument(
+        "--plain", action="store_true", help="exactly the plain dialogue (always so today)"
+    )
+    return parser.parse_args(argv)
+
+
+def _port(what: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise CannotStart(f"Invalid {what} port: {text}. It is an integer between 1 and 65535")
+    return int(text)
+
+
+def _bind(port: int) -> socket.socket:
+    try:
+        return bind_udp(port)
+    except OSError as exc:
+        raise CannotStart(f"Cannot use UDP port {port}: {exc.strerror}") from exc
+
+
+async def _converse(server: str, server_port: int, udp_port: int, udp: socket.socket) -> int:
+    loop = asyncio.get_running_loop()
+    directory = Path.cwd()
+    screen = Screen(sys.stdout.fileno())
+
+    def tell(report: Report) -> None:  # called by the transfers' thread
+        loop.call_soon_threadsafe(screen.notice, say_report(report))
+
+    transfers = Transfers(udp, directory, report=tell)
+    link = await _connect(server, server_port, transfers)
+    transfers.start()
+    keyboard = Keyboard(sys.stdin.fileno(), screen, loop)
+    try:
+        conversation = Conversation(screen, keyboard, link, transfers, directory)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, conversation.stop, 128 + number)
+        return await conversation.run(udp_port, secrets.token_bytes(INSTANCE_BYTES))
+    finally:
+        keyboard.close()
+        link.close()
+        transfers.close()
+        screen.close(LAST_WORDS)
+
+
+async def _connect(server: str, port: int, transfers: Transfers) -> Link:
+    def expect(notice: Expected) -> None:
+        transfers.expect(
+            Ticket(notice.ticket, notice.key, notice.username, notice.address, notice.udp_port)
+        )
+
+    loop = asyncio.get_running_loop()
+    where = f"the server at {server} port {port}"
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            _, link = await loop.create_connection(lambda: Link(expect), server, port)
+    except TimeoutError:
+        text = (
+            f"Cannot reach the server at {server} port {port}: no answer in {CONNECT_TIMEOUT:g} s"
+        )
+        raise CannotStart(text, UNREACHABLE) from None
+    except (OSError, UnicodeError) as exc:
+        why = getattr(exc, "strerror", None) or exc
+        text = f"Cannot reach {where}: {why}"
+        raise CannotStart(text, UNREACHABLE) from exc
+    return link

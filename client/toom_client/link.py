@@ -1,0 +1,131 @@
+"""The TCP connection to the server: requests and replies, notices, heartbeat (PROTOCOL 2)."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, cast, get_args
+
+from toom_protocol.codec import PREFACE, Decoder, Frame, encode
+from toom_protocol.liveness import PING_INTERVAL, SILENCE_LIMIT
+from toom_protocol.messages import (
+    ActiveLines,
+    Expected,
+    LogLines,
+    Message,
+    Ping,
+    Pong,
+    Reply,
+    Request,
+    Unknown,
+)
+
+PARTS: Final = (ActiveLines, LogLines)  # replies after which more is to come
+MAX_PARTS_AHEAD: Final = 8  # parts of a long answer that may wait to be shown
+
+
+class ServerGone(Exception):
+    """The connection has ended or fallen silent, or the server does not speak Toom."""
+
+
+class Link(asyncio.Protocol):
+    """One connection; one command at a time is under way, and pings beside it."""
+
+    def __init__(self, on_notice: Callable[[Expected], None]) -> None:
+        self._on_notice = on_notice
+        self._decoder = Decoder()
+        self._replies: dict[int, asyncio.Queue[Reply]] = {}
+        self._next_id = 1
+        self._last_heard = time.monotonic()
+        self._paused = False
+        self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._heart = asyncio.create_task(self._beat())
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(PREFACE)
+
+    def data_received(self, data: bytes) -> None:
+        self._last_heard = time.monotonic()
+        for frame in self._decoder.receive(data):
+            self._take(frame)
+        if self._decoder.failure is not None:
+            self._end(str(self._decoder.failure))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(str(exc or "connection closed"))
+
+    async def ask(self, request: Request) -> AsyncIterator[Reply]:
+        """Send a request and give its replies as they come, the closing one included.
+
+        Raises:
+            ServerGone: before the closing reply came.
+        """
+        request_id = self._next_id
+        self._next_id = self._next_id % 0xFFFFFFFF + 1
+        replies: asyncio.Queue[Reply] = asyncio.Queue()
+        self._replies[request_id] = replies
+        try:
+            self._send(request_id, request)
+            while True:
+                reply = await self._next_reply(replies)
+                yield reply
+                if not isinstance(reply, PARTS):
+                    return
+        finally:
+            del self._replies[request_id]
+            self._pace()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._heart.cancel()
+        self._transport.close()
+
+    async def _next_reply(self, replies: "asyncio.Queue[Reply]") -> Reply:
+        getting = asyncio.ensure_future(replies.get())
+        waiting: set[asyncio.Future[Any]] = {getting, self.gone}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        self._pace()
+        if getting.done():
+            return getting.result()
+        getting.cancel()
+        raise ServerGone(self.gone.result())
+
+    def _take(self, frame: Frame) -> None:
+        message = frame.message
+        if isinstance(message, Pong | Unknown):
+            return
+        if isinstance(message, Expected):
+            self._on_notice(message)
+        elif frame.request_id in self._replies and isinstance(message, get_args(Reply)):
+            self._replies[frame.request_id].put_nowait(cast(Reply, message))
+            self._pace()
+
+    def _pace(self) -> None:
+        """Read on only as fast as long answers are shown."""
+        waiting = max((replies.qsize() for replies in self._replies.values()), default=0)
+        full = waiting > MAX_PARTS_AHEAD
+        if full == self._paused or self._transport.is_closing():
+            return
+        self._paused = full
+        if full:
+            self._transport.pause_reading()
+        else:
+            self._last_heard = time.monotonic()
+            self._transport.resume_reading()
+
+    def _send(self, request_id: int, message: Message) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(encode(request_id, message))
+
+    async def _beat(self) -> None:
+        """Say that we live, and notice when the server does not (PROTOCOL 2.4)."""
+        while not self.gone.done():
+            await asyncio.sleep(PING_INTERVAL)
+            if not self._paused and time.monotonic() - self._last_heard > SILENCE_LIMIT:
+                self._end("it is silent")
+                self._transport.abort()
+            self._send(0, Ping())
+
+    def _end(self, reason: str) -> None:
+        if not self.gone.done():
+            self.gone.set_result(reason)

@@ -1,0 +1,143 @@
+"""Values to the sentences that the user reads (SPEC S2, S6 to S12). Pure."""
+
+from collections.abc import Iterator
+from typing import Final, assert_never
+
+from toom_client.transfers import Received, ReceiveFailed, Report, SendFailed, Uploaded
+from toom_protocol import messages as m
+from toom_protocol.errors import MalformedLine
+from toom_protocol.lines import parse_active_user, parse_post
+from toom_protocol.timestamps import format_timestamp
+
+WELCOME = "Welcome to TOOM!"
+SERVER_GONE = "The server is gone."
+NOBODY_ELSE = "no other active user"
+NO_NEW_MESSAGE = "no new message"
+BROADCASTS: Final = 0  # where the broadcasts stand among the rooms; PROTOCOL 3.2
+
+_LOGIN_FAULTS = {
+    m.LoginFault.WRONG: "Invalid Password. Please try again",
+    m.LoginFault.NOW_BLOCKED: (
+        "Invalid Password. Your account has been blocked. Please try again later"
+    ),
+    m.LoginFault.BLOCKED: (
+        "Your account is blocked due to multiple login failures. Please try again later"
+    ),
+}
+_ROOM_FAULTS = {
+    m.RoomFault.NO_SUCH_ROOM: "The separate room does not exist",
+    m.RoomFault.NOT_A_MEMBER: "You are not in this separate room chat",
+}
+
+
+def say_login_fault(fault: m.LoginFault, username: str) -> str:
+    """Word why a log-in was refused (SPEC S2)."""
+    if fault is m.LoginFault.ALREADY:
+        return f"{username} is already logged in."
+    return _LOGIN_FAULTS[fault]
+
+
+class Teller:
+    """Words the answer to one command, reply by reply, however many parts it has."""
+
+    def __init__(self, username: str) -> None:
+        """Speak to the user of this name."""
+        self._username = username
+        self._room = BROADCASTS  # whose messages are being told
+        self._told = 0  # users or messages so far
+
+    def tell(self, reply: m.Reply, request: m.Request) -> Iterator[str]:
+        """Give the lines for one reply."""
+        match reply:
+            case m.ActiveLines(lines):
+                yield from self._active(lines)
+            case m.LogLines(room_id, lines):
+                yield from self._messages(room_id, lines)
+            case m.End():
+                if not self._told:
+                    listing = isinstance(request, m.ListActive)
+                    yield NOBODY_ELSE if listing else NO_NEW_MESSAGE
+            case m.LoggedOut():
+                yield f"Bye, {self._username}!"
+            case _:
+                yield say_reply(reply)
+
+    def _active(self, lines: bytes) -> Iterator[str]:
+        """Word ATU's answer (SPEC S7)."""
+        for line in _split(lines):
+            user = parse_active_user(line)
+            self._told += 1
+            since = format_timestamp(user.at)
+            yield f"{user.username}, {user.address}, {user.udp_port}, active since {since}."
+
+    def _messages(self, room_id: int, lines: bytes) -> Iterator[str]:
+        """Word RDM's answer; rooms have a heading, broadcasts have none (SPEC S10)."""
+        for line in _split(lines):
+            try:
+                post = parse_post(line.rstrip("\r"))
+            except MalformedLine:
+                continue  # somebody wrote it into the log by hand
+            if room_id != self._room:
+                self._room = room_id
+                yield f"room-{room_id}:"
+            self._told += 1
+            at = format_timestamp(post.at)
+            yield f"#{post.number}; {post.username}: {post.text} at {at}."
+
+
+def say_reply(reply: m.Reply) -> str:
+    """Word a reply that is one line."""
+    match reply:
+        case m.BroadcastSent(number, at):
+            return f"Broadcast message, #{number} broadcast at {at}."
+        case m.RoomBuilt(room_id, members):
+            return (
+                f"Separate chat room has been created, room ID: {room_id}, "
+                f"users in this room: {', '.join(members)}"
+            )
+        case m.RoomExists(room_id):
+            return f"a separate room (ID: {room_id}) already created for these users"
+        case m.RoomRefused():
+            return _say_room_refused(reply)
+        case m.RoomMessageSent(number, room_id, at):
+            return f"Separate room message, #{number} sent to room {room_id} at {at}."
+        case m.RoomMessageRefused(fault):
+            return _ROOM_FAULTS[fault]
+        case m.NotActive(name):
+            return f"{name} is offline"
+        case m.Refused(reason):
+            return reason
+        case m.NotStored(reason):
+            return f"Not done, please try again later. {reason}"
+        case m.Unsupported():
+            return "The server does not know this command; it may be of an older version."
+        case _:
+            return f"The server gave an answer that does not fit: {type(reply).__name__}."
+
+
+def _split(lines: bytes) -> list[str]:
+    return [line for line in lines.decode(errors="replace").split("\n") if line]
+
+
+def _say_room_refused(reply: m.RoomRefused) -> str:
+    """Name all faults of the names in one line, unknown ones first (SPEC S8)."""
+    faults = [f"{name} does not exist" for name in reply.unknown]
+    faults += [f"{name} is offline" for name in reply.offline]
+    if reply.oneself:
+        faults.append("you cannot name yourself, you are a member anyway")
+    return "The separate room has not been created: " + ", ".join(faults)
+
+
+def say_report(report: Report) -> str:
+    """Word what became of a transfer (SPEC S12)."""
+    match report:
+        case Uploaded(filename):
+            return f"{filename} has been uploaded"
+        case Received(filename, presenter):
+            return f"Received {filename} from {presenter}"
+        case SendFailed(filename, audience, reason):
+            return f"Transfer of {filename} to {audience} failed: {reason}"
+        case ReceiveFailed(filename, presenter, reason):
+            return f"Transfer of {filename} from {presenter} failed: {reason}"
+        case _:
+            assert_never(report)
