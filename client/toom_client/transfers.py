@@ -1,0 +1,328 @@
+"""All transfers of one client over its one UDP socket, in a thread of their own (SPEC S12).
+
+Belongs here: the socket, the loop, who gets which datagram, whose turn it is. Does not: the
+protocol (engines), files (files), sentences (wording).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import selectors
+import socket
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from toom_client import files
+from toom_client.files import FileFault, OpenedFile, open_for_sending
+from toom_client.listening import Listening
+from toom_client.presenting import Presenting
+from toom_client.reports import Received, ReceiveFailed, Report, SendFailed, Uploaded, phrase
+from toom_protocol.transfer.frames import Reason
+from toom_protocol.transfer.packets import (
+    CONNECTION_BITS,
+    HEADER,
+    HEADER_SIZE,
+    LARGEST_DATAGRAM,
+    TAG_SIZE,
+)
+
+__all__ = [
+    "OpenedFile",
+    "ReceiveFailed",
+    "Received",
+    "Report",
+    "SendFailed",
+    "Ticket",
+    "Transfers",
+    "Uploaded",
+    "bind_udp",
+    "open_for_sending",
+]
+
+SO_RCVBUFFORCE: Final = 33  # Linux; root may go past net.core.rmem_max with it
+SO_SNDBUFFORCE: Final = 32
+SOCKET_BUFFER: Final = 4 * 1024 * 1024  # bytes; 1700 datagrams, 60 ms at 300 Mbit/s
+READS_PER_TURN: Final = 64  # datagrams taken before the timers are looked at again
+LAST_WORDS: Final = 1.0  # seconds that `close` spends on telling the peers
+
+Address = tuple[str, int]
+Transfer = Presenting | Listening
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What the server gave both ends of one transfer."""
+
+    number: int
+    key: bytes = field(repr=False)  # secret
+    peer: str  # the other's user name, vouched for by the server
+    address: str
+    udp_port: int
+
+
+def bind_udp(port: int) -> socket.socket:
+    """Open the client's UDP socket on every address of this host, with large buffers.
+
+    Raises:
+        OSError: the port is taken or not allowed.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        for force, usual in (
+            (SO_RCVBUFFORCE, socket.SO_RCVBUF),
+            (SO_SNDBUFFORCE, socket.SO_SNDBUF),
+        ):
+            try:
+                sock.setsockopt(socket.SOL_SOCKET, force, SOCKET_BUFFER)
+            except OSError:
+                sock.setsockopt(socket.SOL_SOCKET, usual, SOCKET_BUFFER)
+        sock.bind(("", port))
+        sock.setblocking(False)
+    except (OSError, OverflowError):
+        sock.close()
+        raise
+    return sock
+
+
+class Transfers:
+    """Runs every transfer of one client; its methods may be called from any thread."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        directory: Path,
+        *,
+        report: Callable[[Report], None],
+        log: Callable[[str], None] | None = None,
+    ) -> None:
+        """Take over a bound UDP socket; `close` closes it.
+
+        Args:
+            directory: where received files are stored.
+            report: told how each transfer ends, from the transfers' thread.
+            log: told key=value lines for developers, from the same thread.
+        """
+        sock.setblocking(False)
+        self._sock = sock
+        self._directory = directory
+        self._report = report
+        self._log = log or (lambda _line: None)
+        self._clock = time.monotonic
+        self._buffer = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        self._transfers: list[Transfer] = []
+        self._routes: dict[int, tuple[Transfer, Address]] = {}  # by a header's first word
+        self._peers: dict[Transfer, Address] = {}
+        self._outbox: deque[tuple[bytes, Address]] = deque()
+        self._names: set[str] = set()
+        self._inbox: deque[Callable[[], None]] = deque()  # filled by any thread
+        self._wake_up, self._wake = socket.socketpair()
+        self._wake.setblocking(False)
+        self._wake_up.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(sock, selectors.EVENT_READ)
+        self._selector.register(self._wake, selectors.EVENT_READ)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="transfer-files")
+        self._closing_until: float | None = None
+        self._closed = False
+        self._strays = 0  # datagrams that belong to no transfer
+        self._thread = threading.Thread(target=self._run, name="transfers", daemon=True)
+
+    def start(self) -> None:
+        """Begin; unfinished data older than a day is removed first."""
+        files.sweep(self._directory)
+        self._thread.start()
+
+    def expect(self, ticket: Ticket) -> None:
+        """The server has announced a presenter; its offer is waited for (PROTOCOL 5.3)."""
+        self._post(partial(self._expect, ticket))
+
+    def present(self, ticket: Ticket, file: OpenedFile) -> None:
+        """Send an open file to an audience; returns at once. The file is closed at the end."""
+        self._post(partial(self._present, ticket, file))
+
+    def close(self) -> None:
+        """Give up what is under way, tell the peers, close the socket; at most about a second."""
+        self._post(self._begin_closing)
+        if self._thread.is_alive():
+            self._thread.join(LAST_WORDS + 1.0)
+        elif not self._closed:  # never started
+            self._clean_up()
+
+    def _post(self, job: Callable[[], None]) -> None:
+        self._inbox.append(job)
+        with suppress(OSError):  # full: a wake-up is on its way anyhow; closed: too late
+            self._wake_up.send(b"\0")
+
+    # What is posted runs in the transfers' thread.
+
+    def _expect(self, ticket: Ticket) -> None:
+        listening = Listening(
+            ticket.number, ticket.key, ticket.peer, self._directory,
+            now=self._clock(), clock=self._clock, names=self._names, work=self._work,
+        )  # fmt: skip
+        if self._closing_until is not None or not self._admit(listening, ticket):
+            self._log(f"event=expectation-dropped peer={ticket.peer!r}")
+
+    def _present(self, ticket: Ticket, file: OpenedFile) -> None:
+        presenting = Presenting(ticket.number, ticket.key, ticket.peer, file, now=self._clock())
+        if self._closing_until is not None or not self._admit(presenting, ticket):
+            presenting.drop()
+            self._report(SendFailed(file.filename, ticket.peer, phrase(Reason.GIVEN_UP)))
+
+    def _admit(self, transfer: Transfer, ticket: Ticket) -> bool:
+        """Give a transfer its routes; False where its number or address cannot be used."""
+        words = [kind << CONNECTION_BITS | transfer.connection for kind in transfer.hears]
+        try:
+            peer = (str(ipaddress.IPv4Address(ticket.address)), ticket.udp_port)
+        except ValueError:
+            return False
+        if any(word in self._routes for word in words):
+            return False
+        for word in words:
+            self._routes[word] = (transfer, peer)
+        self._peers[transfer] = peer
+        self._transfers.append(transfer)
+        return True
+
+    def _work(self, job: Callable[[], None], then: Callable[[FileFault | None], None]) -> None:
+        """Run what may wait for the disk beside the loop."""
+
+        def run() -> None:
+            fault: FileFault | None = None
+            try:
+                job()
+            except FileFault as raised:
+                fault = raised
+            self._post(partial(then, fault))
+
+        self._worker.submit(run)
+
+    def _begin_closing(self) -> None:
+        now = self._clock()
+        self._closing_until = now + LAST_WORDS
+        for transfer in self._transfers:
+            transfer.give_up(now=now)
+
+    # The loop.
+
+    def _run(self) -> None:
+        try:
+            while not self._finished():
+                self._turn()
+        except Exception:
+            # The one broad catch of this thread: the prompt must live on, and both ends be told.
+            self._log("event=transfers-crashed " + repr(traceback.format_exc()))
+            self._fail_all()
+        finally:
+            self._clean_up()
+
+    def _turn(self) -> None:
+        writing = selectors.EVENT_WRITE if self._outbox else 0
+        self._selector.modify(self._sock, selectors.EVENT_READ | writing)
+        ready = self._selector.select(self._patience())
+        if any(key.fileobj is self._wake for key, _ in ready):
+            with suppress(OSError):
+                self._wake.recv(4096)
+        while self._inbox:
+            self._inbox.popleft()()
+        self._read()
+        self._flush()
+        self._serve()
+
+    def _patience(self) -> float | None:
+        """Seconds to wait for something to happen."""
+        if self._outbox:
+            return 0.1
+        times = [transfer.deadline() for transfer in self._transfers]
+        if self._closing_until is not None:
+            times.append(self._closing_until)
+        return max(0.0, min(times) - self._clock()) if times else None
+
+    def _read(self) -> None:
+        """Take what has come, sorted by transfer, so that each gets its runs whole."""
+        batches: dict[Transfer, list[bytes]] = {}
+        for _ in range(READS_PER_TURN):
+            try:
+                datagram, source = self._sock.recvfrom(LARGEST_DATAGRAM + 1)
+            except BlockingIOError:
+                break
+            except OSError:  # an ICMP message about an earlier datagram: silence will tell
+                continue
+            if len(datagram) < HEADER_SIZE + TAG_SIZE:
+                self._strays += 1
+                continue
+            # Found by number, then by address: both are the server's word (PROTOCOL 5.2).
+            transfer, peer = self._routes.get(HEADER.unpack_from(datagram)[0], (None, None))
+            if transfer is None or peer != source:
+                self._strays += 1
+                continue
+            batches.setdefault(transfer, []).append(datagram)
+        now = self._clock()
+        for transfer, datagrams in batches.items():
+            transfer.receive(datagrams, now=now)
+
+    def _serve(self) -> None:
+        """Give every transfer its turn: one quantum each, round robin."""
+        listeners = sum(isinstance(transfer, Listening) for transfer in self._transfers)
+        for transfer in list(self._transfers):
+            now = self._clock()
+            if isinstance(transfer, Listening):
+                transfer.share_buffer(self._buffer // listeners)
+            if not self._outbox and transfer.deadline() <= now:
+                peer = self._peers[transfer]
+                self._outbox.extend((datagram, peer) for datagram in transfer.poll(now=now))
+                self._flush()
+            for report in transfer.events():
+                self._report(report)
+            if transfer.over(now=now):
+                self._forget(transfer)
+
+    def _flush(self) -> None:
+        send, outbox = self._sock.sendto, self._outbox
+        while outbox:
+            try:
+                send(*outbox[0])
+            except BlockingIOError:
+                return
+            except OSError as error:  # no route, a firewall, an old ICMP message: as good as lost
+                self._log(f"event=not-sent peer={outbox[0][1]} error={error}")
+            outbox.popleft()
+
+    def _forget(self, transfer: Transfer) -> None:
+        transfer.drop()
+        self._transfers.remove(transfer)
+        del self._peers[transfer]
+        for kind in transfer.hears:
+            del self._routes[kind << CONNECTION_BITS | transfer.connection]
+        self._log(f"event=forgotten connection={transfer.connection:07x} bad={transfer.dropped}")
+
+    def _finished(self) -> bool:
+        if self._closing_until is None:
+            return False
+        settled = not self._outbox and all(transfer.settled for transfer in self._transfers)
+        return settled or self._clock() >= self._closing_until
+
+    def _fail_all(self) -> None:
+        for transfer in self._transfers:
+            transfer.give_up(now=self._clock(), reason=Reason.UNKNOWN)
+            for report in transfer.events():
+                self._report(report)
+
+    def _clean_up(self) -> None:
+        self._closed = True
+        for transfer in self._transfers:
+            transfer.drop()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+        self._selector.close()
+        self._sock.close()
+        self._wake.close()
+        self._wake_up.close()

@@ -1,0 +1,296 @@
+"""How fast and how much: the congestion controller's interface and one controller (PROTOCOL 5.6).
+
+Belongs here: a model of the path's rate and delay, and what follows for pacing and window. Does
+not: which packets are lost (recovery), when a datagram leaves (presenter).
+
+Source: the terms and phases are those of draft-ietf-ccwg-bbr 4 and 5; the figures were found by
+experiment on emulated links, and each departure says what it is for.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections import deque
+from typing import Final, Protocol
+
+from toom_protocol.transfer.recovery import Sample
+
+INITIAL_WINDOW: Final = 32  # packets; RFC 6928 says 10, spread over a quarter of a round trip here
+MIN_WINDOW: Final = 4  # packets; RFC 9002 7.2 says 2, and 4 keep acknowledgements coming
+MAX_QUANTUM: Final = 45  # packets sent at one time; what one segmentation-offload call would take
+MIN_QUANTUM: Final = 2
+QUANTUM_TIME: Final = 0.001  # seconds of the pacing rate: what a timer can resolve
+
+STARTUP_GAIN: Final = 2.77  # draft-ietf-ccwg-bbr 5.3.1.1: 4 ln 2
+DRAIN_GAIN: Final = 0.5
+UP_GAIN: Final = 1.25
+DOWN_GAIN: Final = 0.75
+WINDOW_GAIN: Final = 1.25  # of the path's pipe; 2 gives nothing alone and takes more beside CUBIC
+GROWTH: Final = 1.25  # a round in which the rate grows less is a plateau
+PLATEAU_ROUNDS: Final = 3
+DRAIN_ROUNDS: Final = 4
+RATE_ROUNDS: Final = 6  # the bandwidth is the best rate of so many rounds …
+RATE_TIME: Final = 0.1  # … and of at least so many seconds: on a LAN one stall must not halve it
+MIN_RTT_AGE: Final = 5.0  # seconds after which the smallest round trip is measured anew
+FIRST_PROBE_ROUNDS: Final = 20  # round trips after startup: it may have begun behind a full queue
+STANDING_QUEUE: Final = 1.5  # times the smallest round trip: loss below it is noise, not congestion
+MAX_RANDOM_LOSS: Final = 0.12  # a share; more is never put down to noise
+LOSS_MEMORY: Final = 0.9  # weight of the past per round in the mean of random loss
+CONGESTION_LOSS: Final = 0.05  # a share above random loss, with 2 sigma
+CONGESTION_PACKETS: Final = 6
+CAP_CUT: Final = 0.7
+CAP_GROWTH: Final = 1.04  # per round
+CAP_GONE: Final = 4.0  # pipes
+LAN_RTT: Final = 0.002  # seconds; below it a timer is longer than a round trip: no pacing
+LAN_GAIN: Final = 4.0
+LAN_BARRED: Final = 5.0  # seconds after congestion loss
+
+
+class CongestionControl(Protocol):
+    """Says how fast packets may leave and how many may be out; hears what became of them."""
+
+    @property
+    def pacing_rate(self) -> float:
+        """Packets a second."""
+
+    @property
+    def window(self) -> int:
+        """The most packets in flight."""
+
+    @property
+    def quantum(self) -> int:
+        """The most packets to send at one time."""
+
+    @property
+    def pipe(self) -> float:
+        """Packets that the path itself holds (bandwidth times delay); 0 while unknown."""
+
+    def on_ack(self, sample: Sample) -> None:
+        """Hear of an acknowledgement."""
+
+    def on_persistent(self) -> None:
+        """Hear that nothing has come back for three probes: the model is void."""
+
+
+class Phase(enum.Enum):
+    """What the controller is doing."""
+
+    STARTUP = enum.auto()
+    DRAIN = enum.auto()
+    UP = enum.auto()
+    DOWN = enum.auto()
+    CRUISE = enum.auto()
+    PROBE_RTT = enum.auto()
+
+
+_GAINS: Final = {
+    Phase.STARTUP: STARTUP_GAIN,
+    Phase.DRAIN: DRAIN_GAIN,
+    Phase.UP: UP_GAIN,
+    Phase.DOWN: DOWN_GAIN,
+    Phase.CRUISE: 1.0,
+    Phase.PROBE_RTT: 1.0,
+}
+
+
+class LossTolerant:
+    """Sends at the rate the path delivers, whatever share of the packets it loses at random."""
+
+    def __init__(self, *, initial_rtt: float, seed: int = 0) -> None:
+        """Start afresh.
+
+        Args:
+            initial_rtt: seconds, the handshake's round trip.
+            seed: varies how long two transfers cruise, so that they do not probe together.
+        """
+        self.phase = Phase.STARTUP
+        self._seed = seed
+        self._initial_rate = INITIAL_WINDOW / max(initial_rtt / 4, 0.001)
+        self._rates: deque[tuple[int, float, float]] = deque()  # (round, time, rate), falling
+        self._min_rtt = initial_rtt
+        self._min_rtt_time = -math.inf
+        self._probe_due = math.inf
+        self._probe_best = math.inf
+        self._probe_reached: float | None = None
+        self._round = 0
+        self._round_end = 0  # a round ends when what is sent after this delivery is acknowledged
+        self._round_acked = self._round_lost = 0
+        self._round_rtt = math.inf
+        self._phase_round = 0
+        self._phase_time = 0.0
+        self._full_rate = 0.0
+        self._plateau = 0
+        self._startup_window = float(INITIAL_WINDOW)
+        self._cap = math.inf
+        self._noise_lost = self._noise_sent = 0.0
+        self._lan_from = 0.0
+
+    @property
+    def bandwidth(self) -> float:
+        """Packets a second that the path delivers; 0 while unknown."""
+        return self._rates[0][2] if self._rates else 0.0
+
+    @property
+    def random_loss(self) -> float:
+        """The share of packets lost for no reason of ours."""
+        if not self._noise_sent:
+            return 0.0
+        return min(self._noise_lost / self._noise_sent, MAX_RANDOM_LOSS)
+
+    @property
+    def pipe(self) -> float:
+        return self.bandwidth * self._min_rtt
+
+    @property
+    def pacing_rate(self) -> float:
+        if not self.bandwidth:
+            return self._initial_rate
+        if self._on_lan:
+            return LAN_GAIN * self.bandwidth
+        rate = _GAINS[self.phase] * self.bandwidth
+        return rate if self.phase is Phase.STARTUP else rate / (1 - self.random_loss)
+
+    @property
+    def window(self) -> int:
+        if self.phase is Phase.STARTUP:
+            window = self._startup_window
+        elif self.phase is Phase.PROBE_RTT:
+            window = self.pipe / 2
+        else:
+            window = WINDOW_GAIN * self.pipe / (1 - self.random_loss) + 3 * self.quantum
+        if self._on_lan:  # the receiver's buffer, which the presenter knows, is the limit
+            window = max(window, 1 << 16)
+        return max(int(min(window, self._cap)), MIN_WINDOW)
+
+    @property
+    def quantum(self) -> int:
+        rate = self.bandwidth or self._initial_rate
+        return min(max(int(rate * QUANTUM_TIME), MIN_QUANTUM), MAX_QUANTUM)
+
+    @property
+    def _on_lan(self) -> bool:
+        return self._min_rtt < LAN_RTT and self._min_rtt_time >= self._lan_from
+
+    def on_ack(self, sample: Sample) -> None:
+        self._round_acked += sample.acked
+        self._round_lost += sample.lost
+        self._round_rtt = min(self._round_rtt, sample.rtt)
+        self._take_rtt(sample)
+        self._take_rate(sample)
+        if self.phase is Phase.STARTUP and not self._plateau:
+            most = max(8 * INITIAL_WINDOW, 2 * self.pipe + 3 * self.quantum)
+            self._startup_window = min(self._startup_window + sample.acked, most)
+        if sample.prior_delivered >= self._round_end:
+            self._end_round(sample)
+        self._move_on(sample)
+
+    def on_persistent(self) -> None:
+        self._rates.clear()
+        self._cap = math.inf
+        self._startup_window = float(MIN_WINDOW)
+        self._initial_rate = MIN_WINDOW / max(self._min_rtt, 0.001)
+        self._full_rate, self._plateau = 0.0, 0
+        self.phase = Phase.STARTUP
+
+    def _take_rtt(self, sample: Sample) -> None:
+        # Only a strictly smaller sample renews the minimum: one that is merely near it may hold
+        # the queue of others, and would never be refuted.
+        if sample.rtt < self._min_rtt or math.isinf(self._min_rtt_time):
+            self._min_rtt, self._min_rtt_time = sample.rtt, sample.now
+        if self._probe_reached is not None and sample.sent_at >= self._probe_reached:
+            self._probe_best = min(self._probe_best, sample.rtt)
+
+    def _take_rate(self, sample: Sample) -> None:
+        if sample.rate is None or (sample.limited and sample.rate < self.bandwidth):
+            return
+        rates = self._rates
+        while rates and rates[-1][2] <= sample.rate:
+            rates.pop()
+        rates.append((self._round, sample.now, sample.rate))
+        while rates[0][0] < self._round - RATE_ROUNDS and rates[0][1] < sample.now - RATE_TIME:
+            rates.popleft()
+
+    def _end_round(self, sample: Sample) -> None:
+        self._round += 1
+        self._round_end = sample.delivered
+        sent = self._round_acked + self._round_lost
+        self._judge_loss(sample, self._round_lost, sent)
+        if self.phase is Phase.STARTUP and not sample.limited:
+            if self.bandwidth >= self._full_rate * GROWTH:
+                self._full_rate, self._plateau = self.bandwidth, 0
+            else:
+                self._plateau += 1
+        self._cap *= CAP_GROWTH
+        if self._cap > CAP_GONE * self.pipe:
+            self._cap = math.inf
+        self._round_acked = self._round_lost = 0
+        self._round_rtt = math.inf
+
+    def _judge_loss(self, sample: Sample, lost: int, sent: int) -> None:
+        if self._round_rtt < STANDING_QUEUE * self._min_rtt:
+            self._noise_lost = LOSS_MEMORY * self._noise_lost + lost
+            self._noise_sent = LOSS_MEMORY * self._noise_sent + sent
+        expected = self.random_loss
+        sigma = math.sqrt(expected * (1 - expected) / sent)
+        excess = lost / sent - expected
+        if lost < CONGESTION_PACKETS or excess <= CONGESTION_LOSS + 2 * sigma:
+            return
+        if self._on_lan:
+            self._lan_from = sample.now + LAN_BARRED
+        if self.phase is Phase.STARTUP:
+            self._plateau = PLATEAU_ROUNDS
+        elif self.phase is not Phase.DRAIN:  # what startup lost comes in there: no second penalty
+            self._cap = max(CAP_CUT * min(sample.in_flight + lost, self._cap), self.pipe / 2)
+
+    def _move_on(self, sample: Sample) -> None:
+        """Change the phase where its time is over."""
+        rounds = self._round - self._phase_round
+        drained = sample.in_flight <= self.pipe
+        match self.phase:
+            case Phase.STARTUP:
+                if self._plateau >= PLATEAU_ROUNDS:
+                    self._probe_due = sample.now + FIRST_PROBE_ROUNDS * self._min_rtt
+                    self._enter(Phase.DRAIN, sample.now)
+            case Phase.DRAIN:
+                if drained or rounds >= DRAIN_ROUNDS:
+                    self._enter(Phase.CRUISE, sample.now)
+            case Phase.CRUISE:
+                if self._wants_probe(sample.now):
+                    self._enter(Phase.PROBE_RTT, sample.now)
+                elif rounds >= 2 + self._jitter(3):
+                    self._enter(Phase.UP, sample.now)
+            case Phase.UP:
+                if rounds >= 1 and sample.now - self._phase_time >= self._min_rtt:
+                    self._enter(Phase.DOWN, sample.now)
+            case Phase.DOWN:
+                if drained or rounds >= DRAIN_ROUNDS:
+                    self._enter(Phase.CRUISE, sample.now)
+            case Phase.PROBE_RTT:
+                self._probe(sample)
+
+    def _wants_probe(self, now: float) -> bool:
+        if self._on_lan:
+            return False
+        return now >= self._probe_due or now - self._min_rtt_time > MIN_RTT_AGE
+
+    def _probe(self, sample: Sample) -> None:
+        """Keep half a pipe out for one round trip, then believe what was measured meanwhile."""
+        if self._probe_reached is None:
+            if sample.in_flight <= max(self.pipe / 2, MIN_WINDOW):
+                self._probe_reached = sample.now
+        elif math.isfinite(self._probe_best) and (
+            sample.now - self._probe_reached >= self._min_rtt
+        ):
+            self._min_rtt, self._min_rtt_time = self._probe_best, sample.now
+            self._probe_due = math.inf
+            self._enter(Phase.CRUISE, sample.now)
+
+    def _enter(self, phase: Phase, now: float) -> None:
+        self.phase = phase
+        self._phase_round, self._phase_time = self._round, now
+        self._probe_reached, self._probe_best = None, math.inf
+
+    def _jitter(self, bound: int) -> int:
+        """0 … bound - 1, different from cycle to cycle and from transfer to transfer."""
+        return ((self._seed + self._phase_round) * 2654435761 >> 16) % bound

@@ -1,0 +1,256 @@
+"""What the two ends say to each other besides the file: the frames of control datagrams.
+
+Belongs here: frozen values, their bytes, their limits (PROTOCOL 5.3). Does not: when to say what.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from toom_protocol.errors import MalformedPacket
+
+VERSION: Final = 1
+DIGEST_SHA256: Final = 1
+SUITE_BLAKE2B_TAG: Final = 1  # integrity by keyed BLAKE2b; 2 is kept for an AEAD (PROTOCOL 5.2)
+DIGEST_SIZE: Final = 32
+MAX_RANGES: Final = 128  # acknowledged ranges in one frame: 1024 bytes, what a datagram holds
+MAX_OFFERED_NAME: Final = 1000  # bytes decoded at all; what is a bare name is judged elsewhere
+MICROSECOND: Final = 1e-6
+
+Range = tuple[int, int]
+"""Packet numbers `start <= n < end`."""
+
+
+class Reason(enum.IntEnum):
+    """Why a transfer ends without its file. Only the number travels; words are the client's."""
+
+    UNKNOWN = 0
+    GIVEN_UP = 1
+    PEER_GONE = 2
+    NO_ANSWER = 3
+    BAD_NAME = 4
+    NAME_BUSY = 5
+    NAME_IS_DIRECTORY = 6
+    NO_SPACE = 7
+    CANNOT_WRITE = 8
+    CANNOT_READ = 9
+    FILE_CHANGED = 10
+    DIGEST_MISMATCH = 11
+    UNSUPPORTED = 12
+    TOO_LARGE = 13
+
+    @classmethod
+    def _missing_(cls, _value: object) -> Reason:
+        return cls.UNKNOWN  # a later version's reason is still a failure
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The presenter has a file: everything the audience must know to say yes or no."""
+
+    size: int
+    chunk_size: int
+    filename: str
+    version: int = VERSION
+    digest: int = DIGEST_SHA256
+    suite: int = SUITE_BLAKE2B_TAG
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The audience wants the file."""
+
+    echo: int  # packet number of the offer that this answers, for the first round-trip time
+    delay: float  # seconds between that offer and this answer
+    credit: int  # chunks below this number may be sent
+    receive_buffer: int  # bytes the kernel holds for this transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The audience does not want the file."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Which packets arrived; the ranges stand newest first."""
+
+    delay: float  # seconds since the newest of them arrived
+    credit: int
+    receive_buffer: int
+    ranges: tuple[Range, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fin:
+    """The presenter has read the whole file: its digest."""
+
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The audience has verified the file and renamed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Either end gives the transfer up."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The last word (Done, Refuse, Abort) has been heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """I live; please say that you do."""
+
+
+Frame = Offer | Accept | Refuse | Ack | Fin | Done | Abort | End | Ping
+
+
+class Kind(enum.IntEnum):
+    """The first byte of a frame (PROTOCOL 5.3)."""
+
+    OFFER = 1
+    ACCEPT = 2
+    REFUSE = 3
+    ACK = 4
+    FIN = 5
+    DONE = 6
+    ABORT = 7
+    END = 8
+    PING = 9
+
+
+_FRAME: Final = struct.Struct("!BH")  # kind, size of the body
+_OFFER: Final = struct.Struct("!BBBQH")  # version, digest, suite, size, chunk size; then the name
+_ACCEPT: Final = struct.Struct("!IIII")  # echo, delay in µs, credit, receive buffer
+_ACK: Final = struct.Struct("!IIIB")  # delay in µs, credit, receive buffer, number of ranges
+_RANGE: Final = struct.Struct("!II")
+_MAX_U32: Final = 0xFFFFFFFF
+
+
+def encode_frames(frames: Iterable[Frame]) -> bytes:
+    """The payload of a control datagram."""
+    parts = []
+    for frame in frames:
+        kind, body = _encode_body(frame)
+        parts += [_FRAME.pack(kind, len(body)), body]
+    return b"".join(parts)
+
+
+def decode_frames(payload: bytes) -> tuple[Frame, ...]:
+    """Read a control datagram's payload; frames of unknown kinds are skipped.
+
+    Raises:
+        MalformedPacket: cut short, or a value outside its limits.
+    """
+    frames: list[Frame] = []
+    offset = 0
+    try:
+        while offset < len(payload):
+            kind, size = _FRAME.unpack_from(payload, offset)
+            offset += _FRAME.size
+            body = payload[offset : offset + size]
+            if len(body) != size:
+                raise MalformedPacket("a frame is cut short")
+            offset += size
+            frame = _decode_body(kind, body)
+            if frame is not None:
+                frames.append(frame)
+    except (struct.error, UnicodeDecodeError) as fault:
+        raise MalformedPacket(str(fault)) from fault
+    return tuple(frames)
+
+
+def _encode_body(frame: Frame) -> tuple[Kind, bytes]:
+    match frame:
+        case Offer(size, chunk_size, filename, version, digest, suite):
+            head = _OFFER.pack(version, digest, suite, size, chunk_size)
+            return Kind.OFFER, head + filename.encode("utf-8", "surrogatepass")
+        case Accept(echo, delay, credit, receive_buffer):
+            return Kind.ACCEPT, _ACCEPT.pack(echo, _microseconds(delay), credit, receive_buffer)
+        case Refuse(reason):
+            return Kind.REFUSE, bytes((reason,))
+        case Ack(delay, credit, receive_buffer, ranges):
+            head = _ACK.pack(_microseconds(delay), credit, receive_buffer, len(ranges))
+            return Kind.ACK, head + b"".join(_RANGE.pack(*pair) for pair in ranges)
+        case Fin(digest):
+            return Kind.FIN, digest
+        case Done():
+            return Kind.DONE, b""
+        case Abort(reason):
+            return Kind.ABORT, bytes((reason,))
+        case End():
+            return Kind.END, b""
+        case Ping():
+            return Kind.PING, b""
+
+
+def _decode_body(kind: int, body: bytes) -> Frame | None:
+    match kind:
+        case Kind.OFFER:
+            return _decode_offer(body)
+        case Kind.ACCEPT:
+            echo, delay, credit, receive_buffer = _ACCEPT.unpack(body)
+            return Accept(echo, delay * MICROSECOND, credit, receive_buffer)
+        case Kind.REFUSE:
+            return Refuse(_decode_reason(body))
+        case Kind.ACK:
+            return _decode_ack(body)
+        case Kind.FIN:
+            if len(body) != DIGEST_SIZE:
+                raise MalformedPacket(f"a digest of {len(body)} bytes")
+            return Fin(body)
+        case Kind.DONE:
+            return Done()
+        case Kind.ABORT:
+            return Abort(_decode_reason(body))
+        case Kind.END:
+            return End()
+        case Kind.PING:
+            return Ping()
+        case _:
+            return None
+
+
+def _decode_offer(body: bytes) -> Offer:
+    version, digest, suite, size, chunk_size = _OFFER.unpack_from(body)
+    name = body[_OFFER.size :]
+    if len(name) > MAX_OFFERED_NAME:
+        raise MalformedPacket(f"a name of {len(name)} bytes")
+    return Offer(size, chunk_size, name.decode("utf-8"), version, digest, suite)
+
+
+def _decode_ack(body: bytes) -> Ack:
+    delay, credit, receive_buffer, count = _ACK.unpack_from(body)
+    if not 0 <= count <= MAX_RANGES or len(body) != _ACK.size + count * _RANGE.size:
+        raise MalformedPacket(f"an acknowledgement of {count} ranges in {len(body)} bytes")
+    ranges = tuple(_RANGE.iter_unpack(body[_ACK.size :]))
+    above = _MAX_U32 + 1
+    for start, end in ranges:
+        if not start < end < above:  # newest first, apart from each other, none empty
+            raise MalformedPacket("acknowledged ranges are out of order")
+        above = start
+    return Ack(delay * MICROSECOND, credit, receive_buffer, ranges)
+
+
+def _decode_reason(body: bytes) -> Reason:
+    if not body:
+        raise MalformedPacket("no reason")
+    return Reason(body[0])
+
+
+def _microseconds(seconds: float) -> int:
+    return min(max(int(seconds / MICROSECOND), 0), _MAX_U32)

@@ -1,0 +1,294 @@
+"""The sending end of one transfer as an engine (PROTOCOL 5.3 to 5.7).
+
+Belongs here: every decision of the presenter. Does not: the file's bytes, tags, sockets, clocks.
+The shell feeds `receive`, sends what `poll` returns, calls `digested` when it has read the last
+chunk, and comes back at `deadline`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from toom_protocol.transfer.congestion import CongestionControl, LossTolerant
+from toom_protocol.transfer.frames import (
+    Abort,
+    Accept,
+    Ack,
+    Done,
+    End,
+    Fin,
+    Frame,
+    Offer,
+    Ping,
+    Reason,
+    Refuse,
+)
+from toom_protocol.transfer.packets import MAX_NUMBER, DataRun, PacketType, chunks_in
+from toom_protocol.transfer.patience import (
+    KEEP_ALIVE,
+    LINGER,
+    LINGER_AFTER_END,
+    LINGER_TO_THE_DEAD,
+    SILENCE,
+    Control,
+    Farewell,
+    LastWord,
+    Repeat,
+)
+from toom_protocol.transfer.recovery import PERSISTENT_PROBES, Recovery
+from toom_protocol.transfer.timing import INITIAL_RTT
+
+# The kernel charges a datagram of 1200 bytes with about 2300 of its receive buffer; half of the
+# buffer is left for what arrives while the audience is not reading (PROTOCOL 5.6).
+BUFFER_PER_PACKET: Final = 2560  # bytes
+CATCH_UP: Final = (0.002, 0.020)  # seconds of pacing made up after a late wake-up: least and most
+
+
+class Phase(enum.Enum):
+    """Where the presenter stands."""
+
+    OFFERING = enum.auto()
+    SENDING = enum.auto()
+    ENDED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The audience has verified and renamed the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The transfer is over without the file."""
+
+    reason: Reason
+
+
+Event = Delivered | Failed
+
+
+class Presenter:
+    """Offers one file, sends its chunks until all have arrived, and learns how it ended."""
+
+    def __init__(
+        self,
+        offer: Offer,
+        *,
+        now: float,
+        congestion: Callable[[float], CongestionControl] | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Begin to offer.
+
+        Args:
+            now: seconds, the clock of all later calls.
+            congestion: makes the controller from the first round-trip time in seconds.
+            seed: gives each transfer its own rhythm of probing.
+        """
+        self.phase = Phase.OFFERING
+        self.recovery = Recovery(now=now)
+        self.next_chunk = 0
+        """The first chunk that was never sent; chunks are first sent in order."""
+        self._offer = offer
+        self._total = chunks_in(offer.size, offer.chunk_size)
+        self._make_congestion = congestion or (lambda rtt: LossTolerant(initial_rtt=rtt, seed=seed))
+        self._congestion = self._make_congestion(INITIAL_RTT)
+        self._events: deque[Event] = deque()
+        self._packet_number = 0
+        self._newest_control = -1
+        self._credit = 0
+        self._buffer_share = 0
+        self._heard = now
+        self._spoke = now
+        self._next_send = now
+        self._offers: dict[int, float] = {}
+        self._offer_repeat = Repeat(now=now)
+        self._fin: Fin | None = None
+        self._fin_repeat: Repeat | None = None
+        self._farewell: Farewell | None = None
+
+    def next_event(self) -> Event | None:
+        """What has happened, oldest first; None when there is nothing more to tell."""
+        return self._events.popleft() if self._events else None
+
+    def receive(self, packet_number: int, frames: tuple[Frame, ...], *, now: float) -> None:
+        """Take a control datagram of the audience; one that is late or came before is ignored."""
+        if packet_number <= self._newest_control:
+            return
+        self._newest_control = packet_number
+        self._heard = now
+        if self._farewell is not None:
+            self._farewell.hear(frames, now=now)
+            return
+        for frame in frames:
+            match frame:
+                case Accept() if self.phase is Phase.OFFERING:
+                    self._begin(frame, now)
+                case Ack() if self.phase is Phase.SENDING:
+                    self._on_ack(frame, now)
+                case Refuse(reason) | Abort(reason):
+                    self._end(Failed(reason), End(), LINGER_AFTER_END, now)
+                case Done() if self._fin is not None and self.phase is Phase.SENDING:
+                    self._end(Delivered(), End(), LINGER_AFTER_END, now)
+                case _:
+                    pass  # a ping has been heard; the rest is not for a presenter
+
+    def digested(self, digest: bytes, *, now: float) -> None:
+        """The shell has read the last chunk: the digest of the file, for FIN."""
+        self._fin = Fin(digest)
+        self._fin_repeat = Repeat(now=now)
+
+    def abort(self, reason: Reason, *, now: float) -> None:
+        """Give up; the audience is told, and `Failed` follows."""
+        if self.phase is not Phase.ENDED:
+            dead = reason in (Reason.PEER_GONE, Reason.NO_ANSWER)
+            linger = LINGER_TO_THE_DEAD if dead else LINGER
+            self._end(Failed(reason), Abort(reason), linger, now)
+
+    def over(self, *, now: float) -> bool:
+        """Whether the engine may be forgotten."""
+        return self._farewell is not None and self._farewell.over(now=now)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the transfer has ended and the audience need not hear more of it."""
+        return self._farewell is not None and self._farewell.settled
+
+    def deadline(self) -> float:
+        """When `poll` must be called again."""
+        if self._farewell is not None:
+            return self._farewell.deadline()
+        if self.phase is Phase.OFFERING:
+            return min(self._offer_repeat.due, self._heard + SILENCE)
+        times = [self._heard + SILENCE, self._spoke + KEEP_ALIVE]
+        for time in (self.recovery.deadline(), self._data_time()):
+            if time is not None:
+                times.append(time)
+        if self._fin_repeat is not None:
+            times.append(self._fin_repeat.due)
+        return min(times)
+
+    def poll(self, *, now: float) -> list[DataRun | Control]:
+        """What to send now: at most one quantum, so that transfers can take turns."""
+        if self._farewell is None and now >= self._heard + SILENCE:
+            offering = self.phase is Phase.OFFERING
+            self.abort(Reason.NO_ANSWER if offering else Reason.PEER_GONE, now=now)
+        if self._farewell is not None:
+            word = self._farewell.word_at(now=now)
+            return [] if word is None else [self._control((word,), now)]
+        if self.phase is Phase.OFFERING:
+            return self._poll_offer(now)
+        if self._packet_number > MAX_NUMBER - 1024:  # a number never comes twice (PROTOCOL 5.1)
+            self.abort(Reason.TOO_LARGE, now=now)
+            return []
+        return self._poll_data(now)
+
+    def _poll_offer(self, now: float) -> list[DataRun | Control]:
+        if self._offer_repeat.due > now:
+            return []
+        self._offers[self._packet_number] = now
+        self._offer_repeat.said(now=now)
+        return [self._control((self._offer,), now)]
+
+    def _poll_data(self, now: float) -> list[DataRun | Control]:
+        sending: list[DataRun | Control] = []
+        timer = self.recovery.deadline()
+        if timer is not None and timer <= now:
+            sending += self._on_timer(now)
+        due = self._data_time()
+        if due is not None and due <= now:
+            sending += self._take_batch(now)
+        if self._fin is not None and self._fin_repeat is not None and self._fin_repeat.due <= now:
+            self._fin_repeat.said(now=now)
+            sending.append(self._control((self._fin,), now))
+        if not sending and now >= self._spoke + KEEP_ALIVE:
+            sending.append(self._control((Ping(),), now))
+        return sending
+
+    def _begin(self, accept: Accept, now: float) -> None:
+        sent = self._offers.get(accept.echo)
+        rtt = INITIAL_RTT if sent is None else max(now - sent - accept.delay, 1e-4)
+        self.recovery.rtt.sample(rtt, ack_delay=0.0)
+        self._congestion = self._make_congestion(rtt)
+        self._take_limits(accept.credit, accept.receive_buffer)
+        self._next_send = now
+        self.phase = Phase.SENDING
+
+    def _on_ack(self, ack: Ack, now: float) -> None:
+        if ack.ranges and ack.ranges[0][1] > self._packet_number:
+            return  # it acknowledges what was never sent: nothing in it can be believed
+        self._take_limits(ack.credit, ack.receive_buffer)
+        sample = self.recovery.on_ack(ack.ranges, ack.delay, now=now)
+        if sample is not None:
+            self._congestion.on_ack(sample)
+
+    def _take_limits(self, credit: int, receive_buffer: int) -> None:
+        self._credit = max(self._credit, min(credit, self._total))
+        self._buffer_share = max(receive_buffer // BUFFER_PER_PACKET // 2, 2)
+
+    def _on_timer(self, now: float) -> list[DataRun]:
+        probes = []
+        for chunk in self.recovery.on_timer(now=now):
+            probes.append(self._data(chunk, 1, now))
+        if probes and self.recovery.probes >= PERSISTENT_PROBES:
+            self.recovery.give_up_in_flight(now=now)
+            self._congestion.on_persistent()
+        return probes
+
+    def _data_time(self) -> float | None:
+        """When data may leave; None when there is none or no room for it."""
+        if not self.recovery.retransmit and self.next_chunk >= self._credit:
+            return None
+        return self._next_send if self._room() > 0 else None
+
+    def _room(self) -> int:
+        # What is out and not on the wire may all lie in the audience's buffer (PROTOCOL 5.6).
+        bound = min(self._congestion.window, int(self._congestion.pipe) + self._buffer_share)
+        return bound - self.recovery.in_flight
+
+    def _take_batch(self, now: float) -> list[DataRun]:
+        """One quantum: what is lost first, then what was never sent."""
+        left = count = min(self._congestion.quantum, self._room())
+        batch = []
+        retransmit = self.recovery.retransmit
+        while left and retransmit:
+            chunk, length = retransmit.popleft()
+            if length > left:
+                retransmit.appendleft((chunk + left, length - left))
+                length = left
+            batch.append(self._data(chunk, length, now))
+            left -= length
+        fresh = min(left, self._credit - self.next_chunk)
+        if fresh > 0:
+            self.next_chunk += fresh
+            batch.append(self._data(self.next_chunk - fresh, fresh, now))
+            left -= fresh
+        low, high = CATCH_UP
+        late = max(low, min(self.recovery.rtt.smoothed / 4, high))
+        self._next_send = (
+            max(self._next_send, now - late) + (count - left) / self._congestion.pacing_rate
+        )
+        return batch
+
+    def _data(self, chunk: int, count: int, now: float) -> DataRun:
+        run = DataRun(self._packet_number, chunk, count)
+        self._packet_number += count
+        self._spoke = now
+        limited = not self.recovery.retransmit and self.next_chunk >= self._credit
+        self.recovery.on_sent(run.packet_number, chunk, count, now=now, limited=limited)
+        return run
+
+    def _control(self, frames: tuple[Frame, ...], now: float) -> Control:
+        self._packet_number += 1
+        self._spoke = now
+        return Control(PacketType.PRESENTER_CONTROL, self._packet_number - 1, frames)
+
+    def _end(self, event: Event, word: LastWord, linger: float, now: float) -> None:
+        if self.phase is not Phase.ENDED:
+            self.phase = Phase.ENDED
+            self._events.append(event)
+            self._farewell = Farewell(word, now=now, linger=linger)

@@ -1,0 +1,254 @@
+"""Which data packets are out, which of them arrived, and which are lost (PROTOCOL 5.5).
+
+Belongs here: runs, loss detection by packets and by time, probe timeouts, samples of the delivery
+rate. Does not: how much may be sent (congestion), what a chunk holds. A run is a batch that was
+sent at once; it is split only where an acknowledgement has a gap, so no object per packet exists.
+
+Source: RFC 8985 6 (time, reordering window), RFC 9002 6.1 (packets), 6.2 (probes), 7.6 (persistent
+congestion); draft-cheng-iccrg-delivery-rate-estimation (samples).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from toom_protocol.transfer.frames import Range
+from toom_protocol.transfer.timing import RoundTrip
+
+PACKET_THRESHOLD: Final = 3  # packets; RFC 9002 6.1.1
+MIN_REORDERING_WINDOW: Final = 0.001  # seconds; kGranularity, RFC 9002 6.1.2
+MAX_REORDERING_STEPS: Final = 4  # quarters of the smallest round trip; RFC 8985 6.2 step 4
+PERSISTENT_PROBES: Final = 3  # unanswered in a row; RFC 9002 7.6
+REMEMBERED_LOSSES: Final = 64  # runs in which a late acknowledgement is looked for
+SPURIOUS_MEMORY: Final = 1.0  # seconds
+
+
+@dataclass(slots=True)
+class SentRun:
+    """Packets sent at one time, and what the sender knew then."""
+
+    start: int  # packet numbers start <= n < end
+    end: int
+    chunk: int
+    time: float
+    delivered: int  # packets acknowledged until then
+    delivered_time: float
+    first_sent: float  # when the packet was sent whose acknowledgement was the newest then
+    limited: bool  # the sender had less to send than it was allowed to
+
+    def piece(self, start: int, end: int) -> SentRun:
+        """The part of this run from `start` to `end`."""
+        chunk = self.chunk + start - self.start
+        return SentRun(
+            start, end, chunk, self.time, self.delivered,
+            self.delivered_time, self.first_sent, self.limited,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one acknowledgement says; the congestion controller's food (PROTOCOL 5.6)."""
+
+    now: float
+    acked: int  # packets newly acknowledged
+    lost: int  # packets declared lost since the last sample
+    rate: float | None  # packets a second, None where the interval is too short to measure
+    rtt: float
+    sent_at: float  # when the newest of the acknowledged packets was sent
+    prior_delivered: int  # packets delivered when it was sent
+    delivered: int  # packets delivered now
+    in_flight: int  # packets
+    limited: bool
+
+
+class Recovery:
+    """The sender's book of data packets."""
+
+    def __init__(self, *, now: float) -> None:
+        self.rtt = RoundTrip()
+        self.in_flight = 0
+        self.delivered = 0
+        self.lost_total = 0
+        self.spurious_total = 0
+        self.probes = 0  # probe timeouts since the last acknowledgement of something new
+        self.retransmit: deque[tuple[int, int]] = deque()
+        """Chunks to send again, as (chunk, count), oldest loss first."""
+        self._runs: deque[SentRun] = deque()
+        self._largest_sent = -1
+        self._largest_acked = -1
+        self._delivered_time = now
+        self._first_sent = now
+        self._last_sent = now
+        self._loss_time: float | None = None
+        self._lost_unreported = 0
+        self._reordering_seen = False
+        self._reordering_steps = 1
+        self._steps_raised = -math.inf
+        self._declared: deque[Range] = deque(maxlen=REMEMBERED_LOSSES)
+        self._declared_time = -math.inf
+
+    def on_sent(
+        self, packet_number: int, chunk: int, count: int, *, now: float, limited: bool
+    ) -> None:
+        """Note a run that leaves now."""
+        if not self.in_flight:
+            self._first_sent = self._delivered_time = now
+        end = packet_number + count
+        self._runs.append(
+            SentRun(
+                packet_number, end, chunk, now, self.delivered,
+                self._delivered_time, self._first_sent, limited,
+            )
+        )  # fmt: skip
+        self.in_flight += count
+        self._largest_sent = end - 1
+        self._last_sent = now
+
+    def on_ack(self, ranges: tuple[Range, ...], delay: float, *, now: float) -> Sample | None:
+        """Take an acknowledgement; None when it says nothing new about data packets."""
+        if not ranges:
+            return None
+        self._look_for_spurious(ranges, now)
+        acked, newest, largest = self._remove(ranges)
+        if newest is None:
+            return None
+        self.probes = 0
+        self.in_flight -= acked
+        self.delivered += acked
+        rtt = now - newest.time
+        if largest > self._largest_acked:
+            self._largest_acked = largest
+            self.rtt.sample(rtt, ack_delay=delay)
+        rate = self._rate(newest, now)
+        self._delivered_time = now
+        self._first_sent = newest.time
+        self.detect_losses(now=now)
+        lost, self._lost_unreported = self._lost_unreported, 0
+        return Sample(
+            now, acked, lost, rate, rtt, newest.time, newest.delivered, self.delivered,
+            self.in_flight, newest.limited,
+        )  # fmt: skip
+
+    def detect_losses(self, *, now: float) -> None:
+        """Declare lost what the newest acknowledgement has overtaken for too long."""
+        self._loss_time = None
+        patience = max(self.rtt.smoothed, self.rtt.latest) + self.reordering_window
+        kept = []
+        while self._runs and self._runs[0].start < self._largest_acked:
+            run = self._runs.popleft()
+            if run.time + patience <= now:
+                self._declare(run, now)
+                continue
+            overtaken = self._largest_acked - PACKET_THRESHOLD + 1
+            if not self._reordering_seen and run.start < overtaken:
+                self._declare(run.piece(run.start, min(run.end, overtaken)), now)
+                if run.end <= overtaken:
+                    continue
+                run = run.piece(overtaken, run.end)
+            kept.append(run)
+            if self._loss_time is None:
+                self._loss_time = run.time + patience
+        self._runs.extendleft(reversed(kept))
+
+    @property
+    def reordering_window(self) -> float:
+        """Seconds that a packet may come late beyond a round trip; RFC 8985 6.2 step 4."""
+        quarter = 0.0 if math.isinf(self.rtt.minimum) else self.rtt.minimum / 4
+        return max(self._reordering_steps * quarter, MIN_REORDERING_WINDOW)
+
+    def deadline(self) -> float | None:
+        """When `on_timer` must be called."""
+        if not self.in_flight:
+            return None
+        probe = self._last_sent + self.rtt.probe_timeout(self.probes)
+        return probe if self._loss_time is None else min(self._loss_time, probe)
+
+    def on_timer(self, *, now: float) -> list[int]:
+        """Handle a deadline that has passed.
+
+        Returns:
+            The chunks to send as probes, past any window; none when only losses were found.
+        """
+        if self._loss_time is not None and self._loss_time <= now:
+            self.detect_losses(now=now)
+            return []
+        if not self.in_flight or now < self._last_sent + self.rtt.probe_timeout(self.probes):
+            return []
+        self.probes += 1
+        self._last_sent = now
+        oldest, newest = self._runs[0], self._runs[-1]
+        ends = [newest.chunk + newest.end - newest.start - 1, oldest.chunk]
+        return ends[: min(2, self.in_flight)]
+
+    def give_up_in_flight(self, *, now: float) -> None:
+        """Persistent congestion: everything that is out is lost (RFC 9002 7.6)."""
+        while self._runs:
+            self._declare(self._runs.popleft(), now)
+        self._loss_time = None
+
+    def _remove(self, ranges: tuple[Range, ...]) -> tuple[int, SentRun | None, int]:
+        """Take the acknowledged packets out; return their number, the newest run and number."""
+        acked, newest, largest = 0, None, -1
+        index = len(ranges) - 1  # the oldest range; runs and ranges ascend side by side
+        survivors: list[SentRun] = []
+        runs, stop, known = self._runs, ranges[0][1], self._largest_acked
+        while runs and runs[0].start < stop:
+            run = runs.popleft()
+            cursor, end = run.start, run.end
+            while cursor < end:
+                while index >= 0 and ranges[index][1] <= cursor:
+                    index -= 1
+                low, high = ranges[index] if index >= 0 else (end, end)
+                if low > cursor:
+                    upto = min(low, end)
+                    survivors.append(run.piece(cursor, upto))
+                else:
+                    upto = min(high, end)
+                    acked += upto - cursor
+                    newest, largest = run, upto - 1
+                    if upto <= known:  # overtaken earlier and yet here: RFC 8985 6.2 step 3
+                        self._reordering_seen = True
+                cursor = upto
+        runs.extendleft(reversed(survivors))
+        return acked, newest, largest
+
+    def _declare(self, run: SentRun, now: float) -> None:
+        count = run.end - run.start
+        self.in_flight -= count
+        self.lost_total += count
+        self._lost_unreported += count
+        self._declared.append((run.start, run.end))
+        self._declared_time = now
+        self.retransmit.append((run.chunk, count))
+
+    def _look_for_spurious(self, ranges: tuple[Range, ...], now: float) -> None:
+        """Widen the reordering window when something declared lost arrives after all."""
+        if not self._declared or now - self._declared_time > SPURIOUS_MEMORY:
+            return
+        index = len(ranges) - 1
+        kept = []
+        for start, end in sorted(self._declared):
+            while index >= 0 and ranges[index][1] <= start:
+                index -= 1
+            if index >= 0 and ranges[index][0] < end:
+                self._on_spurious(end - start, now)
+            else:
+                kept.append((start, end))
+        if len(kept) != len(self._declared):
+            self._declared = deque(kept, maxlen=REMEMBERED_LOSSES)
+
+    def _on_spurious(self, count: int, now: float) -> None:
+        self.spurious_total += count
+        self._reordering_seen = True
+        if now - self._steps_raised >= self.rtt.smoothed:  # once a round trip
+            self._steps_raised = now
+            self._reordering_steps = min(self._reordering_steps + 1, MAX_REORDERING_STEPS)
+
+    def _rate(self, newest: SentRun, now: float) -> float | None:
+        interval = max(newest.time - newest.first_sent, now - newest.delivered_time)
+        if interval <= 0:
+            return None
+        return (self.delivered - newest.delivered) / interval

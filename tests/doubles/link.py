@@ -1,0 +1,230 @@
+"""A seeded link in virtual time, and a pair of real engines on it.
+
+The link delays, loses, reorders, duplicates, damages, and has a rate with a drop-tail queue in
+front. A failure is repeated by its seed. Nothing here knows what a datagram means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from toom_protocol.transfer import audience as audience_engine
+from toom_protocol.transfer.audience import Audience
+from toom_protocol.transfer.frames import Offer
+from toom_protocol.transfer.packets import CHUNK_SIZE, DataRun, chunks_in
+from toom_protocol.transfer.patience import Control
+from toom_protocol.transfer.presenter import Presenter
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What a link does to packets; probabilities are per packet, times in seconds."""
+
+    delay: float = 0.005  # one way
+    loss: float = 0.0
+    reorder: float = 0.0  # … arrive `late` seconds later
+    late: float = 0.003
+    duplicate: float = 0.0
+    corrupt: float = 0.0
+    rate: float | None = None  # packets a second; None: unlimited
+    queue: int = 400  # packets that may wait for the rate
+
+
+class Link:
+    """One direction."""
+
+    def __init__(self, faults: Faults, rng: random.Random) -> None:
+        self.faults = faults
+        self.sent = self.lost = self.overflowed = 0
+        self.cut = False  # nothing passes any more
+        self.queue_time = 0.0  # summed over packets: for the mean queue
+        self._rng = rng
+        self._free = 0.0  # when the rate lets the next packet leave
+
+    def arrivals(self, now: float) -> list[float]:
+        """When a packet that is sent now arrives: not at all, once or twice."""
+        faults, chance = self.faults, self._rng.random
+        self.sent += 1
+        if self.cut:
+            return []
+        leaves = now
+        if faults.rate is not None:
+            waiting = max(self._free - now, 0.0)
+            if waiting * faults.rate > faults.queue:
+                self.overflowed += 1
+                return []
+            self.queue_time += waiting
+            leaves = self._free = max(self._free, now) + 1 / faults.rate
+        if faults.loss and chance() < faults.loss:  # behind the queue: it has used up the rate
+            self.lost += 1
+            return []
+        time = leaves + faults.delay
+        if faults.reorder and chance() < faults.reorder:
+            time += faults.late
+        if faults.duplicate and chance() < faults.duplicate:
+            return [time, time + faults.late / 3]
+        return [time]
+
+    def damage(self, datagram: bytes) -> bytes:
+        """Now and then, flip a bit."""
+        if not self.faults.corrupt or self._rng.random() >= self.faults.corrupt:
+            return datagram
+        position = self._rng.randrange(len(datagram))
+        flipped = bytearray(datagram)
+        flipped[position] ^= 1 << self._rng.randrange(8)
+        return bytes(flipped)
+
+
+class Network:
+    """Two links and what is under way on them, on one virtual clock."""
+
+    def __init__(self, seed: int, forward: Faults, back: Faults) -> None:
+        rng = random.Random(seed)
+        self.now = 0.0
+        self.forward = Link(forward, rng)
+        self.back = Link(back, rng)
+        self._under_way: list[tuple[float, int, Callable[[Any], None], Any]] = []
+        self._order = itertools.count()
+
+    def carry(self, link: Link, item: Any, deliver: Callable[[Any], None]) -> None:
+        for time in link.arrivals(self.now):
+            heapq.heappush(self._under_way, (time, next(self._order), deliver, item))
+
+    def next_arrival(self) -> float | None:
+        return self._under_way[0][0] if self._under_way else None
+
+    def deliver_due(self) -> None:
+        while self._under_way and self._under_way[0][0] <= self.now:
+            _, _, deliver, item = heapq.heappop(self._under_way)
+            deliver(item)
+
+
+@dataclass
+class Pair:
+    """A real presenter and a real audience that exchange numbers, not bytes.
+
+    The content of a chunk is its own number, so "byte-identical" is: every chunk is written
+    exactly once, and the digest over them in order agrees.
+    """
+
+    size: int
+    seed: int
+    forward: Faults = field(default_factory=Faults)
+    back: Faults | None = None
+    filename: str = "lecture1.mp4"
+    receive_buffer: int = 8 << 20
+    digest: bytes = b"d" * 32
+    digest_found: bytes | None = None
+    on_step: Callable[[Pair], None] | None = None
+
+    def __post_init__(self) -> None:
+        back = self.back if self.back is not None else self.forward
+        self.network = Network(self.seed, self.forward, back)
+        self.presenter = Presenter(Offer(self.size, CHUNK_SIZE, self.filename), now=0.0)
+        self.audience = Audience(now=0.0)
+        self.audience.receive_buffer = self.receive_buffer
+        self.written = bytearray(chunks_in(self.size, CHUNK_SIZE))
+        self.presenter_events: list[Any] = []
+        self.audience_events: list[Any] = []
+        self.ended_at: dict[str, float] = {}
+        self.presenter_lives = self.audience_lives = True
+        self._digested = False
+
+    @property
+    def now(self) -> float:
+        return self.network.now
+
+    def run(self, until: float = 1e9) -> Pair:
+        """Let time pass until both ends are done with each other, or until then."""
+        while not self._over() and self.now < until:
+            if self.on_step is not None:
+                self.on_step(self)
+            self._serve_presenter()
+            self._serve_audience()
+            times = [until]
+            if self.presenter_lives and not self.presenter.over(now=self.now):
+                times.append(self.presenter.deadline())
+            if self.audience_lives and not self.audience.over(now=self.now):
+                times.append(self.audience.deadline())
+            arrival = self.network.next_arrival()
+            if arrival is not None:
+                times.append(arrival)
+            self.network.now = max(self.now, min(times))
+            self.network.deliver_due()
+        return self
+
+    def _over(self) -> bool:
+        now = self.now
+        return (not self.presenter_lives or self.presenter.over(now=now)) and (
+            not self.audience_lives or self.audience.over(now=now)
+        )
+
+    def _serve_presenter(self) -> None:
+        now, network = self.now, self.network
+        if not self._digested and self.presenter.next_chunk == len(self.written):
+            self._digested = True
+            self.presenter.digested(self.digest, now=now)
+        while self.presenter_lives and not self.presenter.over(now=now):
+            if self.presenter.deadline() > now:
+                break
+            for item in self.presenter.poll(now=now):
+                if isinstance(item, DataRun):
+                    for index in range(item.count):
+                        packet = (item.packet_number + index, item.chunk + index)
+                        network.carry(network.forward, packet, self._data_arrives)
+                else:
+                    network.carry(network.forward, item, self._control_reaches_audience)
+        while (event := self.presenter.next_event()) is not None:
+            self.presenter_events.append(event)
+            self.ended_at["presenter"] = now
+
+    def _serve_audience(self) -> None:
+        now, network = self.now, self.network
+        self._act()
+        while self.audience_lives and not self.audience.over(now=now):
+            if self.audience.deadline() > now:
+                break
+            for item in self.audience.poll(now=now):
+                network.carry(network.back, item, self._control_reaches_presenter)
+            self._act()
+
+    def _act(self) -> None:
+        """Do what the audience's shell does about events."""
+        while (event := self.audience.next_event()) is not None:
+            self.audience_events.append(event)
+            match event:
+                case audience_engine.Offered():
+                    self.audience.accept(now=self.now)
+                case audience_engine.Whole():
+                    found = self.digest if self.digest_found is None else self.digest_found
+                    self.audience.digested(found, now=self.now)
+                case audience_engine.Verified():
+                    self.audience.stored(now=self.now)
+                case _:
+                    self.ended_at["audience"] = self.now
+
+    def _data_arrives(self, packet: tuple[int, int]) -> None:
+        if self.audience_lives:
+            number, chunk = packet
+            for start, count in self.audience.receive_run(number, chunk, 1, now=self.now):
+                for piece in range(start, start + count):
+                    self.written[piece] += 1
+
+    def _control_reaches_audience(self, item: Control) -> None:
+        if self.audience_lives:
+            self.audience.receive(item.packet_number, item.frames, now=self.now)
+
+    def _control_reaches_presenter(self, item: Control) -> None:
+        if self.presenter_lives:
+            self.presenter.receive(item.packet_number, item.frames, now=self.now)
+
+
+def sha256(content: bytes) -> bytes:
+    """The digest that FIN carries."""
+    return hashlib.sha256(content).digest()
