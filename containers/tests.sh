@@ -1,0 +1,13 @@
+#!/bin/sh
+# Run the project's tests; further words go to pytest. Statuses as in CONTRACT.
+set -u
+cd "$(dirname "$0")/.." || exit 3
+# Two workers: most tests wait for sockets and terminals, and two are quicker than one on any host.
+.venv/bin/python -m pytest -n 2 --cov=toom_protocol --cov-branch \
+  --cov-report=term:skip-covered "$@"
+status=$?
+case $status in
+  0 | 1) exit $status ;;  # passed, failed
+  4) exit 2 ;;            # pytest did not understand the words it was given
+  *) exit 3 ;;            # interrupted, an error in pytest itself, no test found
+esac
