@@ -1,0 +1,128 @@
+"""PROTOCOL 2.1, 2.2 and 2.3: bytes to messages and back, whatever the bytes."""
+
+import struct
+from dataclasses import fields
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toom_protocol import messages as m
+from toom_protocol.codec import MAX_FRAME, PREFACE, Decoder, Frame, encode
+from toom_protocol.errors import MisuseError
+
+_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+_BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
+    str: _TEXT,
+    bytes: st.binary(max_size=40),
+    int: st.integers(0, 2**64 - 1),
+    tuple[str, ...]: st.lists(_TEXT, max_size=5).map(tuple),
+    m.LoginFault: st.sampled_from(m.LoginFault),
+    m.RoomFault: st.sampled_from(m.RoomFault),
+    m.LogChoice: st.sampled_from(m.LogChoice),
+}
+
+
+def _any_of(kind: type[Any]) -> st.SearchStrategy[Any]:
+    hints = get_type_hints(kind)
+    return st.builds(kind, **{field.name: _BY_TYPE[hints[field.name]] for field in fields(kind)})
+
+
+FRAMES = st.builds(
+    Frame, st.integers(0, 2**32 - 1), st.one_of([_any_of(kind) for kind in get_args(m.Message)])
+)
+
+
+def frame(kind: int, body: bytes, request_id: int = 1) -> bytes:
+    return struct.pack("!IBI", 5 + len(body), kind, request_id) + body
+
+
+def greeted() -> Decoder:
+    decoder = Decoder()
+    decoder.receive(PREFACE)
+    return decoder
+
+
+@given(st.lists(FRAMES, max_size=8), st.randoms(use_true_random=False))
+def test_frames_arrive_however_the_stream_is_cut(frames: list[Frame], random: Any) -> None:
+    stream = PREFACE + b"".join(encode(f.request_id, f.message) for f in frames)  # type: ignore[arg-type]
+    decoder, arrived = Decoder(), []
+    while stream:
+        cut = random.randint(1, min(len(stream), 30))
+        arrived += decoder.receive(stream[:cut])
+        stream = stream[cut:]
+    assert arrived == frames
+    assert decoder.failure is None
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_at_all(data: bytes) -> None:
+    for start in (b"", PREFACE):
+        decoder = Decoder()
+        for received in decoder.receive(start + data):
+            assert isinstance(received.message, (*get_args(m.Message), m.Unknown))
+
+
+@given(st.sampled_from(sorted(kind.KIND for kind in get_args(m.Message))), st.binary(max_size=60))
+def test_any_body_of_a_known_kind(kind: int, body: bytes) -> None:
+    decoder = greeted()
+    assert len(decoder.receive(frame(kind, body))) == (decoder.failure is None)
+
+
+def test_an_unknown_kind_is_told() -> None:
+    assert greeted().receive(frame(200, b"anything")) == [Frame(1, m.Unknown(200))]
+
+
+def test_an_unknown_field_is_ignored() -> None:
+    body = encode(1, m.Broadcast("hi"))[9:] + struct.pack("!BH", 99, 3) + b"new"
+    assert greeted().receive(frame(3, body)) == [Frame(1, m.Broadcast("hi"))]
+
+
+def test_a_field_with_a_default_may_be_missing() -> None:
+    body = b"".join(struct.pack("!BH", n, 1) + b"a" for n in (1, 2, 3))
+    assert greeted().receive(frame(1, body)) == [Frame(1, m.LogIn("a", "a", ord("a")))]
+
+
+@pytest.mark.parametrize(
+    ("stream", "why"),
+    [
+        (b"GET / HTTP/1.1\r\n", "no Toom"),
+        (b"TOOM\x02", "version 2"),
+        (PREFACE + struct.pack("!I", 4) + b"\0" * 5, "a frame of 4"),
+        (PREFACE + struct.pack("!I", MAX_FRAME + 1) + b"\0" * 5, "a frame of 131073"),
+        (PREFACE + frame(3, b"\x01\x00"), "cut off"),
+        (PREFACE + frame(3, b"\x01\x00\x09abc"), "cut off"),
+        (PREFACE + frame(3, b"\x01\x00\x01\xff"), "UTF-8"),
+        (PREFACE + frame(3, b""), "lacks a field"),
+        (PREFACE + frame(67, b"\x01\x00\x01\x09"), "no LoginFault"),
+        (PREFACE + frame(64, b"\x01\x00\x00"), "a number of 0"),
+        (PREFACE + frame(64, b"\x01\x00\x09" + b"\1" * 9), "a number of 9"),
+    ],
+)
+def test_what_is_malformed_ends_it(stream: bytes, why: str) -> None:
+    decoder = Decoder()
+    assert decoder.receive(stream) == []
+    assert why in str(decoder.failure)
+    assert decoder.receive(PREFACE + encode(1, m.Ping())) == []
+
+
+def test_what_came_before_the_fault_counts() -> None:
+    decoder = greeted()
+    assert decoder.receive(encode(1, m.Ping()) + frame(3, b"")) == [Frame(1, m.Ping())]
+    assert decoder.failure is not None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        m.Broadcast("\udcff"),
+        m.Broadcast("x" * 70_000),
+        m.Unsupported(2**64),
+        m.Unsupported(-1),
+        m.BuildRoom(("x" * 60_000,) * 3),
+    ],
+)
+def test_what_cannot_be_sent_is_our_own_fault(message: Any) -> None:
+    with pytest.raises(MisuseError):
+        encode(1, message)

@@ -1,0 +1,71 @@
+"""A folder is a rule: these tests break the build when somebody forgets one."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+IMPURE = {
+    *("socket", "threading", "time", "random", "os", "asyncio", "selectors", "subprocess"),
+    *("secrets", "pathlib", "io", "sys", "logging", "tempfile", "shutil", "select"),
+}
+MODULES = sorted((ROOT / "protocol").rglob("*.py"))
+
+
+def imported_names(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_protocol_is_pure(module: Path) -> None:
+    source = module.read_text()
+    assert not IMPURE & set(imported_names(source))
+    assert not re.search(r"\b(print|open|input)\(|\.now\(\)|\.today\(\)", source)
+
+
+def test_the_purity_test_sees_an_impure_module() -> None:
+    assert IMPURE & set(imported_names("from os.path import join"))
+
+
+def test_arrows_point_one_way() -> None:
+    """The contracts in pyproject.toml: server → protocol ← client, scenarios beside them."""
+    lint = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    done = subprocess.run(lint, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_section_of_the_protocol_is_implemented_and_tested() -> None:
+    """A section of PROTOCOL.md that no code, or no test, cites is an orphan."""
+    sections = set(
+        re.findall(r"(?m)^###? ([0-9]+(?:\.[0-9]+)?) ", (ROOT / "PROTOCOL.md").read_text())
+    )
+    parents = {section.split(".")[0] for section in sections if "." in section}
+    leaves = sections - parents - {"1"}
+    for where in (("protocol", "server", "client"), ("tests",)):
+        cited = {
+            number
+            for folder in where
+            for path in (ROOT / folder).rglob("*.py")
+            for cite in re.findall(r"PROTOCOL ([0-9., and]+)", path.read_text())
+            for number in re.findall(r"[0-9]+(?:\.[0-9]+)?", cite)
+        }
+        assert sorted(leaves - cited) == [], f"not cited in {where}"
+
+
+def test_nothing_sleeps_to_synchronise() -> None:
+    """Waiting is for a condition; only engines of time itself may let time pass."""
+    allowed = {"server/toom_server/hub.py", "client/toom_client/link.py"}  # the two heartbeats
+    for folder in ("protocol", "server", "client", "scenarios", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            name = str(path.relative_to(ROOT))
+            calls = re.findall(r"\b(?:time|asyncio)\.sleep\((?!0\))", path.read_text())
+            assert not calls or name in allowed, name
