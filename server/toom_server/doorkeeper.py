@@ -1,7 +1,7 @@
 """Counts failed log-ins and blocks accounts (SPEC S2). Pure: time is an argument.
 
 Failures are counted for each account, across connections and addresses. Unknown names are counted
-too, so that names cannot be probed, but in a table of bounded size.
+too, so that names cannot be probed, but in a table of bounded size (PROTOCOL 7.2).
 """
 
 import hashlib
@@ -29,6 +29,11 @@ class Doorkeeper:
         self._known = known
         self._accounts: dict[str, _Record] = {}
         self._strangers: OrderedDict[bytes, _Record] = OrderedDict()
+
+    @property
+    def stranger_count(self) -> int:
+        """How many unknown names are remembered."""
+        return len(self._strangers)
 
     def is_blocked(self, username: str, *, now: float) -> bool:
         """Tell whether log-ins of this name are refused at the moment.

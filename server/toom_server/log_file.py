@@ -113,8 +113,11 @@ class LogFile:
         self, handle: int, offset: int, raw: bytes, post: Post | None, acknowledged: int | None
     ) -> tuple[bytes, str]:
         """Finish a last line that is whole but for its newline; cut off one that is torn."""
-        expected = self.last.number + 1 if acknowledged is None else acknowledged
-        if post is not None and post.number <= expected:
+        if acknowledged is None:  # a log alone: a whole line that follows the one before is kept
+            is_kept = post is not None and self.last.number in (0, post.number - 1)
+        else:
+            is_kept = post is not None and post.number <= acknowledged
+        if is_kept:
             os.pwrite(handle, b"\n", offset + len(raw))
             os.fsync(handle)
             return raw + b"\n", f"{self.path.name}: the last line had no newline; it has one now."

@@ -1,0 +1,194 @@
+"""What lasts, and what a start makes of a directory: SPEC S3, S13; PROTOCOL 6.1, 6.2, 6.3."""
+
+import errno
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from toom_protocol.lines import ActiveUser, Post
+from toom_server.entries import BROADCASTS, History, LastPost, PostEntry, RoomEntry
+from toom_server.store import DirectoryInUse, FileStore, StoreError
+
+AT = datetime(2022, 6, 1, 16, 0, 0)
+
+
+def said(number: int, text: str = "hi", log: int = BROADCASTS, at: datetime = AT) -> PostEntry:
+    return PostEntry(log, Post(number, at, "Yoda", text), 1)
+
+
+def room(room_id: int) -> RoomEntry:
+    return RoomEntry(room_id, ("Yoda", "Han"), "Yoda", 1)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def store(directory: Path) -> Iterator[FileStore]:
+    store = FileStore(directory)
+    store.load()
+    yield store
+    store.close()
+
+
+def restart(directory: Path, store: FileStore) -> History:
+    store.close()
+    again = FileStore(directory)
+    history = again.load()
+    again.close()
+    store.load()
+    return history
+
+
+def test_messages_and_rooms_survive(directory: Path, store: FileStore) -> None:
+    store.commit([said(1), room(1), said(1, "a; b", log=1), said(2)])
+    line = "1 Jun 2022 16:00:00; Yoda"
+    assert (directory / "messagelog.txt").read_text() == f"1; {line}; hi\n2; {line}; hi\n"
+    assert (directory / "SR_1_messagelog.txt").read_text() == f"1; {line}; a; b\n"
+    history = restart(directory, store)
+    assert history.rooms == {1: ("Yoda", "Han")}
+    assert history.last == {0: LastPost(2, AT), 1: LastPost(1, AT)}
+    assert (history.next_room_id, history.warnings) == (2, ())
+
+
+def test_active_users_do_not_survive(directory: Path, store: FileStore) -> None:
+    store.publish([ActiveUser(1, AT, "Yoda", "10.0.0.1", 8000)])
+    line = "1; 1 Jun 2022 16:00:00; Yoda; 10.0.0.1; 8000\n"
+    assert (directory / "userlog.txt").read_text() == line
+    restart(directory, store)
+    assert (directory / "userlog.txt").read_text() == ""
+
+
+def test_reading_is_strictly_later_to_the_second(store: FileStore) -> None:
+    store.commit([said(n, at=AT + timedelta(seconds=n // 2)) for n in range(1, 7)])
+    blocks = store.read(BROADCASTS, AT + timedelta(seconds=1))
+    assert [line[:1] for line in b"".join(blocks).splitlines()] == [b"4", b"5", b"6"]
+    assert list(store.read(BROADCASTS, AT + timedelta(seconds=3))) == []
+    assert list(store.read(99, AT)) == []
+
+
+def test_long_answers_come_in_blocks_of_whole_lines(store: FileStore) -> None:
+    store.commit([said(n, "x" * 1000) for n in range(1, 101)])
+    blocks = list(store.read(BROADCASTS, datetime.min))
+    assert len(blocks) > 1
+    assert all(block.endswith(b"\n") and len(block) < 0xFFFF for block in blocks)
+    assert len(b"".join(blocks).splitlines()) == 100
+
+
+def test_a_torn_last_line_is_cut_off(directory: Path, store: FileStore) -> None:
+    store.commit([said(1)])
+    with (directory / "messagelog.txt").open("a") as log:
+        log.write("2; 1 Jun 2022 16:00:00; Yoda; ha")
+    history = restart(directory, store)
+    assert history.last[0].number == 1
+    assert "half-written" in history.warnings[0]
+    assert (directory / "messagelog.txt").read_text().count("\n") == 1
+
+
+def test_an_acknowledged_line_that_lost_its_newline_is_kept(
+    directory: Path, store: FileStore
+) -> None:
+    store.commit([said(1), said(2)])
+    log = directory / "messagelog.txt"
+    log.write_text(log.read_text().rstrip("\n"))
+    assert restart(directory, store).last[0].number == 2
+    assert log.read_text().endswith("; hi\n")
+
+
+def test_text_logs_alone_go_on(directory: Path) -> None:
+    (directory / "messagelog.txt").write_text("7; 1 Jun 2022 16:00:00; Yoda; hi")
+    (directory / "SR_3_messagelog.txt").write_text("1; 1 Jun 2022 16:00:00; Yoda; hi\n")
+    store = FileStore(directory)
+    history = store.load()
+    assert history.last[0] == LastPost(7, AT)
+    assert (history.rooms, history.next_room_id) == ({}, 4)
+    store.commit([said(8)])
+    store.close()
+    assert (directory / "messagelog.txt").read_text().count("\n") == 2
+
+
+def test_a_log_that_somebody_shortened_stays_so(directory: Path, store: FileStore) -> None:
+    store.commit([said(1), said(2), said(3)])
+    log = directory / "messagelog.txt"
+    log.write_text(log.read_text().splitlines(keepends=True)[0])
+    history = restart(directory, store)
+    assert history.last[0].number == 1
+    [warning] = history.warnings
+    assert "#3 had been acknowledged" in warning
+    assert restart(directory, store).warnings == ()
+
+
+def test_a_log_that_somebody_deleted_stays_so(directory: Path, store: FileStore) -> None:
+    store.commit([room(1), said(1, log=1)])
+    (directory / "SR_1_messagelog.txt").unlink()
+    history = restart(directory, store)
+    assert history.last[1].number == 0
+    assert len(history.warnings) == 1
+    assert history.rooms == {1: ("Yoda", "Han")}
+    assert (directory / "SR_1_messagelog.txt").exists()
+
+
+def test_lines_that_are_no_messages_are_left_alone(directory: Path) -> None:
+    (directory / "messagelog.txt").write_bytes(
+        b"# a note\n5; 1 Jun 2022 16:00:00; Yoda; hi\r\n\xff\n"
+    )
+    store = FileStore(directory)
+    history = store.load()
+    assert history.last[0].number == 5
+    assert "2 lines" in history.warnings[0]
+    store.close()
+
+
+def test_a_broken_line_of_rooms_loses_one_room(directory: Path, store: FileStore) -> None:
+    store.commit([room(1)])
+    with (directory / ".toom" / "rooms").open("a") as rooms:
+        rooms.write('{"id": 2, "mem')
+    history = restart(directory, store)
+    assert set(history.rooms) == {1}
+    assert history.warnings
+    assert restart(directory, store).warnings == ()
+
+
+def test_two_servers_never_share_a_directory(directory: Path, store: FileStore) -> None:
+    with pytest.raises(DirectoryInUse):
+        FileStore(directory).load()
+
+
+def test_a_batch_that_fails_leaves_nothing(
+    directory: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk refuses the second log of a batch: the first one, and the room, are taken back."""
+    store.commit([said(1)])
+    before = (directory / "messagelog.txt").read_bytes()
+    real, calls = os.fdatasync, []
+
+    def failing(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 3:  # the room, the broadcasts, then the room's log
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(handle)
+
+    monkeypatch.setattr(os, "fdatasync", failing)
+    with pytest.raises(StoreError, match="No space left"):
+        store.commit([room(1), said(2), said(1, log=1)])
+    monkeypatch.undo()
+    assert (directory / "messagelog.txt").read_bytes() == before
+    assert not (directory / "SR_1_messagelog.txt").exists()
+    assert list(store.read(BROADCASTS, AT)) == []
+    store.commit([said(2, "again"), room(1), said(1, log=1)])
+    assert restart(directory, store).last == {0: LastPost(2, AT), 1: LastPost(1, AT)}
+
+
+def test_marks_do_not_grow_for_ever(
+    directory: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toom_server.store.MAX_MARKS", 30)
+    for number in range(1, 30):
+        store.commit([said(number)])
+    assert (directory / ".toom" / "marks").stat().st_size <= 40
+    assert restart(directory, store).warnings == ()
