@@ -1,0 +1,91 @@
+"""The sentences that SPEC quotes, and those of PROTOCOL 4.2."""
+
+import pytest
+
+from toom_client.wording import Teller, say_login_fault, say_reply
+from toom_protocol import messages as m
+
+AT = "1 Jun 2022 16:05:00"
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        (m.LoginFault.WRONG, "Invalid Password. Please try again"),
+        (
+            m.LoginFault.NOW_BLOCKED,
+            "Invalid Password. Your account has been blocked. Please try again later",
+        ),
+        (
+            m.LoginFault.BLOCKED,
+            "Your account is blocked due to multiple login failures. Please try again later",
+        ),
+        (m.LoginFault.ALREADY, "Yoda is already logged in."),
+    ],
+)
+def test_log_in_faults(fault: m.LoginFault, line: str) -> None:
+    assert say_login_fault(fault, "Yoda") == line
+
+
+@pytest.mark.parametrize(
+    ("reply", "line"),
+    [
+        (m.BroadcastSent(1, AT), f"Broadcast message, #1 broadcast at {AT}."),
+        (
+            m.RoomBuilt(1, ("Yoda", "Obi-wan")),
+            "Separate chat room has been created, room ID: 1, users in this room: Yoda, Obi-wan",
+        ),
+        (m.RoomExists(1), "a separate room (ID: 1) already created for these users"),
+        (
+            m.RoomRefused(("X",), ("Han", "Y"), 1),
+            "The separate room has not been created: X does not exist, Han is offline, "
+            "Y is offline, you cannot name yourself, you are a member anyway",
+        ),
+        (m.RoomMessageSent(1, 1, AT), f"Separate room message, #1 sent to room 1 at {AT}."),
+        (m.RoomMessageRefused(m.RoomFault.NO_SUCH_ROOM), "The separate room does not exist"),
+        (m.RoomMessageRefused(m.RoomFault.NOT_A_MEMBER), "You are not in this separate room chat"),
+        (m.NotActive("Han"), "Han is offline"),
+        (m.Refused("Because."), "Because."),
+    ],
+)
+def test_replies(reply: m.Reply, line: str) -> None:
+    assert say_reply(reply) == line
+
+
+def told(request: m.Request, *replies: m.Reply) -> list[str]:
+    teller = Teller("Yoda")
+    return [line for reply in replies for line in teller.tell(reply, request)]
+
+
+def test_active_users() -> None:
+    lines = f"1; {AT}; Obi-wan; 129.129.2.1; 8001\n".encode()
+    wanted = [f"Obi-wan, 129.129.2.1, 8001, active since {AT}."]
+    assert told(m.ListActive(), m.ActiveLines(lines), m.End()) == wanted
+    assert told(m.ListActive(), m.End()) == ["no other active user"]
+
+
+def test_messages_are_grouped_by_room_over_any_number_of_parts() -> None:
+    request = m.ReadMessages(m.LogChoice.ROOMS, AT)
+    parts = [
+        m.LogLines(1, f"1; {AT}; Yoda; hello; there\n".encode()),
+        m.LogLines(1, f"a note\n2; {AT}; Han; hi\n".encode()),
+        m.LogLines(3, f"1; {AT}; Han; hm\n".encode()),
+    ]
+    assert told(request, *parts, m.End()) == [
+        "room-1:",
+        f"#1; Yoda: hello; there at {AT}.",
+        f"#2; Han: hi at {AT}.",
+        "room-3:",
+        f"#1; Han: hm at {AT}.",
+    ]
+
+
+def test_broadcasts_have_no_heading() -> None:
+    request = m.ReadMessages(m.LogChoice.BROADCASTS, AT)
+    part = m.LogLines(0, f"1; {AT}; Yoda; hi\n".encode())
+    assert told(request, part, m.End()) == [f"#1; Yoda: hi at {AT}."]
+    assert told(request, m.End()) == ["no new message"]
+
+
+def test_goodbye() -> None:
+    assert told(m.LogOut(), m.LoggedOut()) == ["Bye, Yoda!"]
