@@ -1,0 +1,84 @@
+"""The pytest plugin of the controlling process: it turns reports of workers into rows of the
+result.
+
+Belongs here: bookkeeping. Does not: drawing (progress.py), judging (plugin.py, in the workers).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pytest
+
+from .results import NEVER_ENDED, Results, Row
+from .verdict import Verdict
+
+
+class Progress(Protocol):
+    """Whoever shows the run to a person."""
+
+    def started(self, row: Row) -> None: ...
+    def ended(self, row: Row) -> None: ...
+
+
+class Controller:
+    """Keeps `Results` true while the run goes on."""
+
+    def __init__(self, results: Results, progress: Progress) -> None:
+        self._results = results
+        self._progress = progress
+        self._ended: set[str] = set()
+
+    def _row(self, nodeid: str) -> Row | None:
+        return self._results.rows.get(nodeid.rpartition("::")[2])
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        row = self._row(nodeid)
+        if row is None or row.started:
+            return
+        row.started, row.verdict, row.reason = True, Verdict.BROKEN, NEVER_ENDED
+        self._results.save()
+        self._progress.started(row)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        row = self._row(report.nodeid)
+        if row is None:
+            return
+        told = {str(name): str(value) for name, value in report.user_properties}
+        if "verdict" not in told:  # no report of ours: the worker died, and xdist says so
+            told = {
+                "verdict": "broken",
+                "reason": "the worker process died",
+                "detail": report.longreprtext,
+            }
+        row.seconds += report.duration
+        row.kept = told.get("kept", row.kept)
+        self._first_cause(row, told)
+        if report.when == "teardown" or report.when not in ("setup", "call"):
+            self._end(row)
+
+    def _first_cause(self, row: Row, told: dict[str, str]) -> None:
+        verdict = Verdict(told["verdict"])
+        if row.reason in (NEVER_ENDED, ""):
+            if verdict is Verdict.PASS and row.reason == NEVER_ENDED:
+                row.verdict, row.reason, row.detail = verdict, "", ""
+            elif verdict is not Verdict.PASS:
+                row.verdict = verdict
+                row.reason = told.get("reason") or str(verdict)
+                row.detail = told.get("detail", "")
+
+    def _end(self, row: Row) -> None:
+        if row.scenario.name in self._ended:
+            return
+        self._ended.add(row.scenario.name)
+        self._results.save()
+        self._progress.ended(row)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._results.trouble.append(report.longreprtext)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object, error: object) -> None:
+        if error:
+            self._results.trouble.append(f"worker {node}: {error}")

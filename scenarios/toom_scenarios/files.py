@@ -1,0 +1,141 @@
+"""A file in a host's working directory, as a scenario asks about it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+from .deadline import Deadline, wait_for
+from .errors import ExpectationFailed
+from .hosts.base import Machine
+
+PATIENCE: Final = 5.0  # seconds, before the host's slowness
+
+
+class HostFile:
+    """One name in a host. It is looked at anew with each question.
+
+    Attributes:
+        name: relative to the host's working directory.
+    """
+
+    def __init__(self, machine: Machine, name: str, *, slowness: float = 1.0) -> None:
+        self.name = name
+        self._machine = machine
+        self._slowness = slowness
+
+    def bytes(self) -> bytes:
+        """The content.
+
+        Raises:
+            ExpectationFailed: there is no such file.
+        """
+        try:
+            return self._machine.read_file(self.name)
+        except FileNotFoundError as error:
+            there = ", ".join(found.name for found in self._machine.files()) or "nothing"
+            raise ExpectationFailed(
+                f"{self._machine.name} has no file {self.name}", f"in its directory: {there}"
+            ) from error
+
+    def text(self) -> str:
+        """The content as UTF-8; what is none becomes lone surrogates."""
+        return self.bytes().decode(errors="surrogateescape")
+
+    def lines(self) -> list[str]:
+        """The lines, split at newlines only. Text after the last newline is a line too."""
+        lines = self.text().split("\n")
+        return lines[:-1] if lines[-1] == "" else lines
+
+    def exists(self) -> bool:
+        return any(found.name == self.name for found in self._machine.files())
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        for found in self._machine.files():
+            if found.name == self.name:
+                return found.size
+        return len(self.bytes())
+
+    @property
+    def sha256(self) -> str:
+        """The digest, hexadecimal, computed outside the programs under test."""
+        return hashlib.sha256(self.bytes()).hexdigest()
+
+    def has_lines(self, patterns: Sequence[str]) -> list[re.Match[str]]:
+        """Compare the whole file line by line, now.
+
+        Args:
+            patterns: a regular expression for each line, in order; each must match its line wholly.
+
+        Raises:
+            ExpectationFailed: with both sides, line by line.
+        """
+        lines = self.lines()
+        matches = _matches(patterns, lines)
+        if matches is None:
+            self._differs(patterns, lines)
+        return matches
+
+    def comes_to(
+        self, patterns: Sequence[str], *, within: float | None = None
+    ) -> list[re.Match[str]]:
+        """Wait until the file has exactly these lines; for what the program does by itself (a line
+        that goes).
+        """
+        limit = PATIENCE * self._slowness if within is None else within
+
+        def equal() -> tuple[list[re.Match[str]]] | None:
+            matches = _matches(patterns, self.lines())
+            return None if matches is None else (matches,)
+
+        found = wait_for(equal, Deadline(limit))
+        if found is None:
+            self._differs(patterns, self.lines(), f" within {limit:.1f} s")
+        return found[0]
+
+    def waits_until(self, says: Callable[[str], bool], *, within: float | None = None) -> str:
+        """Wait until the text fulfils a condition. Returns the text."""
+        limit = PATIENCE * self._slowness if within is None else within
+        found = wait_for(lambda: (text,) if says(text := self.text()) else None, Deadline(limit))
+        if found is None:
+            raise ExpectationFailed(
+                f"{self._machine.name}: {self.name} is not as awaited after {limit:.1f} s",
+                self.text(),
+            )
+        return found[0]
+
+    def fetch(self, to: Path) -> None:
+        """Copy it to this machine, whatever its size."""
+        try:
+            self._machine.fetch_file(self.name, to)
+        except FileNotFoundError:
+            self.bytes()
+
+    def _differs(self, patterns: Sequence[str], lines: Sequence[str], when: str = "") -> NoReturn:
+        rows = []
+        for number in range(max(len(patterns), len(lines))):
+            wanted = patterns[number] if number < len(patterns) else None
+            seen = lines[number] if number < len(lines) else None
+            fits = wanted is not None and seen is not None and re.fullmatch(wanted, seen)
+            rows.append(
+                f"  {number + 1}: {seen}"
+                if fits
+                else f"  {number + 1}: wanted {wanted!r}\n     seen   {seen!r}"
+            )
+        raise ExpectationFailed(
+            f"{self._machine.name}: {self.name} has not the lines it must have{when}"
+            f" ({len(lines)} lines, {len(patterns)} wanted)",
+            "\n".join(rows),
+        )
+
+
+def _matches(patterns: Sequence[str], lines: Sequence[str]) -> list[re.Match[str]] | None:
+    if len(patterns) != len(lines):
+        return None
+    found = [re.fullmatch(pattern, line) for pattern, line in zip(patterns, lines, strict=True)]
+    return [match for match in found if match is not None] if all(found) else None

@@ -1,0 +1,85 @@
+"""A host of the stage, as a scenario sees it: a machine with files and terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from .errors import Broken, UsageError
+from .files import HostFile
+from .hosts.base import Completed, FileFound, Machine
+
+COMMAND_LIMIT: Final = 30.0  # seconds for a command without a terminal
+
+
+class Host:
+    """A machine: it stays up while terminals in it are opened, closed and killed.
+
+    Attributes:
+        name: unique in the stage.
+        address: its IP address, as its peers see it.
+        directory: the working directory of its programs; a path inside the host.
+    """
+
+    def __init__(self, machine: Machine, *, slowness: float) -> None:
+        self._machine = machine
+        self._slowness = slowness
+        self.name = machine.name
+        self.address = machine.address
+        self.directory = machine.directory
+
+    def file(self, name: str) -> HostFile:
+        """A file by its name, whether it is there or not."""
+        return HostFile(self._machine, name, slowness=self._slowness)
+
+    def files(self) -> list[FileFound]:
+        """Every file under the working directory, hidden ones too, with sizes, in order of name."""
+        return self._machine.files()
+
+    def put(self, name: str, content: bytes | str | Path) -> None:
+        """Write a file: bytes, text, or a copy of a file of this machine."""
+        if isinstance(content, Path) and not content.is_file():
+            raise UsageError(f"no file {content}")
+        self._machine.write_file(name, content.encode() if isinstance(content, str) else content)
+
+    def remove(self, name: str) -> None:
+        """Delete a file."""
+        self._machine.remove_file(name)
+
+    def sha256(self, name: str) -> str:
+        """The digest of a file, computed outside the programs under test."""
+        return self.file(name).sha256
+
+    def fetch(self, name: str, to: Path) -> None:
+        """Copy a file to this machine."""
+        self.file(name).fetch(to)
+
+    def run(self, command: Sequence[str], *, within: float = COMMAND_LIMIT) -> Completed:
+        """Run a command to its end, without a terminal: a look from inside the network."""
+        return self._machine.run(command, within)
+
+    def now(self) -> datetime:
+        """The host's local time, to the second."""
+        told = self.run(["date", "+%Y-%m-%d %H:%M:%S"])
+        try:
+            return datetime.fromisoformat(told.output.decode().strip())
+        except ValueError as error:
+            raise Broken(f"{self.name}: date says {told.output!r}") from error
+
+    def listens(self, port: int) -> bool:
+        """Whether something listens on this TCP port; asked of the kernel, so that the program
+        notices nothing.
+        """
+        tables = self.run(["cat", "/proc/net/tcp", "/proc/net/tcp6"]).output.decode()
+        for row in tables.splitlines():
+            fields = row.split()
+            if len(fields) > 3 and fields[3] == "0A" and fields[1].endswith(f":{port:04X}"):
+                return True
+        return False
+
+    @property
+    def machine(self) -> Machine:
+        """What carries it; for the runner, not for scenarios."""
+        return self._machine

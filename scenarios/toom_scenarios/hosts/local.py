@@ -1,0 +1,234 @@
+"""Hosts on this machine: a network namespace each where the OS allows it, 127.0.0.1 for all where
+not.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from ..digest import keep_or_describe
+from ..errors import Broken
+from ..timezone import time_zone
+from . import namespaces
+from .base import Completed, FileFound, Machine, Network
+from .ports import PortPool
+from .pty import PtyCarrier, die_with_parent
+
+MANY: Final = 10_000  # addresses: more than any machine can start hosts
+LOOPBACK: Final = "127.0.0.1"
+
+
+def programs_path() -> str:
+    """Where programs are looked for: beside the running interpreter first."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+def host_environment(home: Path, more: Mapping[str, str] = {}) -> dict[str, str]:  # noqa: B006 - never changed
+    """The environment of a login in a host: nothing of the runner's but the path to programs and
+    the language.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ("LANG", "LC_ALL", "LD_LIBRARY_PATH")
+    }
+    return {
+        "LANG": "C.UTF-8",
+        **kept,
+        "PATH": programs_path(),
+        "HOME": str(home),
+        "TERM": "dumb",
+        "TZ": time_zone(),
+        **more,
+    }
+
+
+class LocalMachine:
+    """A directory, a home and, where possible, a network namespace.
+
+    Args:
+        entry: the command that enters its namespace; empty where it has none.
+        ports: the pool for hosts that share an address; None where each has its own.
+    """
+
+    def __init__(
+        self, name: str, address: str, folder: Path, *, entry: Sequence[str], ports: PortPool | None
+    ) -> None:
+        self.name = name
+        self.address = address
+        self._path = folder / name
+        self._path.mkdir(parents=True)
+        self.directory = str(self._path)
+        self._home = folder / ".homes" / name
+        self._home.mkdir(parents=True)
+        self._entry = list(entry)
+        self._ports = ports
+        self._mapped: dict[tuple[str, int], int] = {}
+
+    def _argv(self, command: Sequence[str]) -> list[str]:
+        program = shutil.which(command[0], path=programs_path())
+        if program is None:
+            raise Broken(f"program {command[0]!r} cannot be found or executed")
+        whole = [program, *command[1:]]
+        return (
+            [*self._entry, *namespaces.inside_command(self.directory, whole)]
+            if self._entry
+            else whole
+        )
+
+    def open(self, command: Sequence[str], environment: Mapping[str, str]) -> PtyCarrier:
+        return PtyCarrier(
+            self._argv(command),
+            environment=host_environment(self._home, environment),
+            directory=self.directory,
+            wrapped=bool(self._entry),
+        )
+
+    def run(self, command: Sequence[str], within: float) -> Completed:
+        process = subprocess.Popen(
+            self._argv(command),
+            cwd=self.directory,
+            env=host_environment(self._home),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+        try:
+            output, _ = process.communicate(timeout=within)
+        except subprocess.TimeoutExpired as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise Broken(f"{' '.join(command)} took over {within:.0f} s in {self.name}") from error
+        return Completed(process.returncode, output)
+
+    def _at(self, name: str) -> Path:
+        return self._path / name
+
+    def write_file(self, name: str, content: bytes | Path) -> None:
+        place = self._at(name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, Path):
+            shutil.copyfile(content, place)
+        else:
+            place.write_bytes(content)
+
+    def read_file(self, name: str) -> bytes:
+        return self._at(name).read_bytes()
+
+    def fetch_file(self, name: str, to: Path) -> None:
+        shutil.copyfile(self._at(name), to)
+
+    def remove_file(self, name: str) -> None:
+        self._at(name).unlink()
+
+    def files(self) -> list[FileFound]:
+        found = []
+        for folder, _, names in os.walk(self._path):
+            for name in names:
+                place = Path(folder, name)
+                try:
+                    size = place.lstat().st_size
+                except FileNotFoundError:  # a program may rename or remove while we look
+                    continue
+                found.append(FileFound(str(place.relative_to(self._path)), size))
+        return sorted(found, key=lambda each: each.name)
+
+    def _mapped_port(self, kind: str, wanted: int) -> int:
+        if self._ports is None:
+            return wanted
+        if (kind, wanted) not in self._mapped:
+            self._mapped[kind, wanted] = self._ports.take()
+        return self._mapped[kind, wanted]
+
+    def udp_port(self, wanted: int) -> int:
+        return self._mapped_port("udp", wanted)
+
+    def tcp_port(self, wanted: int) -> int:
+        return self._mapped_port("tcp", wanted)
+
+    def collect(self, to: Path, largest: int | None) -> None:
+        # The directory already lies in the evidence.
+        if largest is not None:
+            for place in to.rglob("*"):
+                keep_or_describe(place, largest)
+        if not any(self._home.iterdir()):
+            self._home.rmdir()
+
+
+class LocalNetwork:
+    """The hosts of one stage on this machine."""
+
+    def __init__(self, evidence: Path, *, mode: bool | None) -> None:
+        self._evidence = evidence
+        self._mode = mode
+        self._switch: namespaces.Switch | None = None
+        self._ports = PortPool() if mode is None else None
+        self._scratch = tempfile.TemporaryDirectory(prefix="toom-")
+
+    def machine(self, name: str) -> Machine:
+        folder = self._evidence / "hosts"
+        if self._mode is None:
+            return LocalMachine(name, LOOPBACK, folder, entry=(), ports=self._ports)
+        try:
+            if self._switch is None:
+                self._switch = namespaces.Switch(Path(self._scratch.name), rootless=self._mode)
+            bound, address = self._switch.connect(name)
+        except namespaces.NamespaceError as error:
+            raise namespaces.broken(error) from error
+        return LocalMachine(name, address, folder, entry=self._switch.enter(bound), ports=None)
+
+    def machines(self, names: Sequence[str]) -> list[Machine]:
+        return [self.machine(name) for name in names]
+
+    def close(self) -> None:
+        if self._switch is not None:
+            self._switch.close()
+            self._switch = None
+        if self._ports is not None:
+            self._ports.close()
+        self._scratch.cleanup()
+        homes = self._evidence / "hosts" / ".homes"
+        if homes.is_dir() and not any(homes.iterdir()):
+            homes.rmdir()
+
+    def keep(self) -> str:
+        return f"files stay in {self._evidence / 'hosts'}; the processes end with the runner"
+
+
+class LocalDriver:
+    """Hosts as processes of this machine.
+
+    Args:
+        mode: False: namespaces as root; True: rootless; None: no namespaces, all share 127.0.0.1.
+    """
+
+    name = "local"
+
+    def __init__(self, mode: bool | None) -> None:
+        self._mode = mode
+
+    @property
+    def addresses(self) -> int:
+        return 1 if self._mode is None else MANY
+
+    def network(self, stage: str, evidence: Path, lifetime: float) -> Network:
+        del stage, lifetime  # nothing outlives the runner here
+        return LocalNetwork(evidence, mode=self._mode)
+
+
+def find_mode() -> tuple[bool | None, str]:
+    """Which kind of local hosts this machine allows, and the reason; see `LocalDriver`."""
+    if os.environ.get("TOOM_LOCAL") == "loopback":
+        return None, "TOOM_LOCAL=loopback"
+    with tempfile.TemporaryDirectory(prefix="toom-") as folder:
+        return namespaces.possible(Path(folder))

@@ -1,0 +1,115 @@
+"""Which programs are judged: Toom's own, or those that a TOML file names.
+
+    name = "toom"
+    files = "src"                                        # optional: a directory copied into each
+    host first
+    [server]
+    command = ["toom-server", "{port}", "{attempts}"]
+    environment = {PYTHONUNBUFFERED = "1"}               # optional
+    [client]
+    command = ["toom-client", "{server}", "{port}", "{udp_port}"]
+
+Relative paths are relative to the file. A placeholder without a value drops its argument.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from .errors import UsageError
+
+PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+KNOWN: Final = {
+    "server": {"port", "attempts"},
+    "client": {"server", "port", "udp_port"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How a program is started."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def argv(self, **values: object) -> list[str]:
+        """The command with placeholders filled in; an argument whose value is None is left out."""
+        filled = []
+        for word in self.command:
+            names = PLACEHOLDER.findall(word)
+            if any(values.get(name) is None for name in names):
+                continue
+            filled.append(PLACEHOLDER.sub(lambda found: str(values[found[1]]), word))
+        return filled
+
+
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """A server and a client that claim to do what SPEC says."""
+
+    name: str
+    server: Program
+    client: Program
+    files: Path | None = None
+
+
+TOOM: Final = Implementation(
+    name="toom",
+    server=Program(("toom-server", "{port}", "{attempts}")),
+    client=Program(("toom-client", "{server}", "{port}", "{udp_port}")),
+)
+
+
+def load(path: Path | None) -> Implementation:
+    """Read an implementation file; None gives Toom's own programs.
+
+    Raises:
+        UsageError: it cannot be read, or says what cannot be.
+    """
+    if path is None:
+        return TOOM
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from error
+    if surplus := set(told) - {"name", "server", "client", "files"}:
+        raise UsageError(f"{path}: unknown key {sorted(surplus)[0]!r}")
+    files = told.get("files")
+    if files is not None:
+        files = (path.parent / str(files)).resolve()
+        if not files.is_dir():
+            raise UsageError(f"{path}: files: no directory {files}")
+    return Implementation(
+        name=str(told.get("name", path.stem)),
+        server=_program(told, "server", path),
+        client=_program(told, "client", path),
+        files=files,
+    )
+
+
+def _program(told: Mapping[str, Any], role: str, path: Path) -> Program:
+    table = told.get(role)
+    if (
+        not isinstance(table, dict)
+        or not isinstance(command := table.get("command"), list)
+        or not command
+    ):
+        raise UsageError(f"{path}: [{role}] needs a command, a list of words")
+    for word in command:
+        if unknown := set(PLACEHOLDER.findall(str(word))) - KNOWN[role]:
+            raise UsageError(f"{path}: [{role}] has no placeholder {{{sorted(unknown)[0]}}}")
+    first, *rest = (_relative(str(word), path.parent) for word in command)
+    environment = {str(name): str(value) for name, value in table.get("environment", {}).items()}
+    return Program((first, *rest), environment)
+
+
+def _relative(word: str, folder: Path) -> str:
+    """A word with a slash that names something beside the file becomes its absolute path."""
+    if "/" in word and not PLACEHOLDER.search(word) and (folder / word).exists():
+        return str((folder / word).resolve())
+    return word

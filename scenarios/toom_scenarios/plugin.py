@@ -1,0 +1,190 @@
+"""The pytest plugin that runs scenarios: collection, the `stage` fixture, verdicts. Loaded in every
+worker.
+
+What a scenario's verdict is travels to the controlling process in the report's `user_properties`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import pytest
+
+from .digest import LARGEST_KEPT
+from .drivers import make_driver
+from .errors import Broken, ExpectationFailed, Unsupported
+from .implementation import load
+from .options import RunOptions
+from .scenario import Scenario, about
+from .stage import Setting, Stage
+from .verdict import Verdict, first_line, verdict_on
+
+PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+MARGIN: Final = (
+    60.0  # seconds that setting up and collecting may take beyond a scenario's own limit
+)
+OPTIONS: Final = pytest.StashKey[RunOptions]()
+SETTING: Final = pytest.StashKey[Setting]()
+STAGE: Final = pytest.StashKey[Stage]()
+KEPT: Final = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The one option: the run's description, for workers too."""
+    parser.addoption("--toom-run", metavar="FILE", help="what `toom run` was asked to do")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read what this run is."""
+    config.stash[OPTIONS] = RunOptions.load(Path(config.getoption("--toom-run")))
+    if hasattr(config, "workerinput"):
+        _end_with_the_runner()
+
+
+def _end_with_the_runner() -> None:
+    """A worker whose runner is gone, even by kill -9, is interrupted and tears its stage down."""
+    runner = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
+    if runner == 1 or os.getppid() != runner:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def pytest_pycollect_makeitem(
+    collector: pytest.Module | pytest.Class, name: str, obj: object
+) -> Any:
+    """A function that declares itself a scenario is one, whatever its name."""
+    known = about(obj)
+    if known is None or not isinstance(collector, pytest.Module):
+        return None
+    if known.path.resolve() != collector.path.resolve():
+        return []  # imported from another case file, where it is collected
+    return pytest.Function.from_parent(collector, name=name)
+
+
+def _known(item: pytest.Item) -> Scenario:
+    found = about(getattr(item, "obj", None))
+    if found is None:
+        raise Broken(f"{item.nodeid} is no scenario")
+    return found
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """The conference of one scenario."""
+    item, config = request.node, request.config
+    known = _known(item)
+    setting = _setting(config)
+    if setting.driver.addresses < known.hosts:
+        raise Unsupported(
+            f"needs {known.hosts} addresses: here all hosts share 127.0.0.1 (no network namespaces)"
+        )
+    folder = Path(config.stash[OPTIONS].report) / known.name
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Stage(known.name, folder, replace(setting, lifetime=known.time_limit + MARGIN))
+    item.stash[STAGE] = made
+    try:
+        yield made
+    finally:
+        item.stash[KEPT] = made.close(LARGEST_KEPT)
+
+
+def _setting(config: pytest.Config) -> Setting:
+    if SETTING not in config.stash:
+        options = config.stash[OPTIONS]
+        config.stash[SETTING] = Setting(
+            driver=make_driver(options),
+            implementation=load(Path(options.implementation) if options.implementation else None),
+            seed=options.seed,
+            slowness=options.slowness,
+            video=Path(options.video) if options.video else None,
+            lifetime=MARGIN,
+            keep=options.keep,
+        )
+    return config.stash[SETTING]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """A scenario that hangs is ended."""
+    limit = _known(item).time_limit
+
+    def too_long(_number: int, _frame: FrameType | None) -> None:
+        raise Broken(f"took over {limit:.0f} s: it hangs in spite of its deadlines")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the verdict, the reason and the diagnosis to pytest's report."""
+    report = yield
+    error = call.excinfo.value if call.excinfo is not None else None
+    if error is None:
+        _tell(report, Verdict.PASS)
+    elif report.skipped and not isinstance(error, Unsupported):
+        _tell(report, Verdict.SKIPPED, reason=str(error))
+    else:
+        _judge(item, report, error)
+    if kept := item.stash.get(KEPT, ""):
+        report.user_properties.append(("kept", kept))
+    return report
+
+
+def _judge(item: pytest.Item, report: pytest.TestReport, error: BaseException) -> None:
+    verdict = verdict_on(error)
+    reason = first_line(error)
+    if verdict is Verdict.UNSUPPORTED:
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), 0, reason)
+        _tell(report, verdict, reason=reason)
+        return
+    on_stage = item.stash.get(STAGE, None)
+    words = on_stage.last_words() if on_stage is not None and report.when == "call" else ""
+    if on_stage is not None:
+        on_stage.keeps_everything()
+    story = error.detail if isinstance(error, ExpectationFailed) else str(error)
+    if verdict is Verdict.BROKEN:
+        story = report.longreprtext
+    where = _place_in_case(item, error)
+    parts = [where, story, "--- terminals", words] if words else [where, story]
+    detail = "\n".join(part for part in parts if part)
+    report.longrepr = f"{verdict}: {reason}\n{detail}"
+    _tell(report, verdict, reason=reason, detail=detail)
+
+
+def _place_in_case(item: pytest.Item, error: BaseException) -> str:
+    """The line of the case file at which it happened."""
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename) == item.path:
+            place = f"{item.path.name}:{trace.tb_lineno}: {_source(item.path, trace.tb_lineno)}"
+        trace = trace.tb_next
+    return place
+
+
+def _source(path: Path, line: int) -> str:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()[line - 1].strip()
+    except (OSError, UnicodeDecodeError, IndexError):
+        return ""
+
+
+def _tell(report: pytest.TestReport, verdict: Verdict, **more: str) -> None:
+    report.user_properties.append(("verdict", str(verdict)))
+    report.user_properties.extend(more.items())

@@ -1,0 +1,127 @@
+"""results.json: a row for each scenario, on disk from the first moment.
+
+Belongs here: the schema of CONTRACT and the exit status. A row says `broken` until its scenario has
+ended, so that a run
+that is cut off leaves the truth.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+from .marks import Tally, tally
+from .scenario import Scenario
+from .verdict import Verdict
+
+SCHEMA: Final = 1
+NEVER_STARTED: Final = "the run ended before it began"
+NEVER_ENDED: Final = "started, and the run was cut off before it ended"
+
+
+class Status(IntEnum):
+    """Exit statuses of `toom` (CONTRACT)."""
+
+    PASSED = 0
+    FAILED = 1
+    USAGE = 2
+    UNKNOWN = 3
+
+
+@dataclass(slots=True)
+class Row:
+    """What is known about one scenario of the run."""
+
+    scenario: Scenario
+    marks: Fraction
+    directory: str
+    verdict: Verdict = Verdict.SKIPPED
+    seconds: float = 0.0
+    reason: str = NEVER_STARTED
+    detail: str = ""
+    kept: str = ""
+    started: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The row of results.json."""
+        return {
+            "name": self.scenario.name,
+            "part": self.scenario.part,
+            "section": self.scenario.section,
+            "marks": _number(self.marks),
+            "verdict": str(self.verdict),
+            "seconds": round(self.seconds, 3),
+            "reason": self.reason,
+            "directory": self.directory,
+        }
+
+
+@dataclass(slots=True)
+class Results:
+    """The run so far."""
+
+    on: str
+    seed: int
+    implementation: str
+    folder: Path
+    rows: dict[str, Row] = field(default_factory=dict)
+    seconds: float = 0.0
+    trouble: list[str] = field(default_factory=list)
+
+    def expect(self, chosen: Sequence[Scenario], marks: dict[str, Fraction]) -> None:
+        """Write down what will run."""
+        for each in chosen:
+            self.rows[each.name] = Row(each, marks[each.name], each.name)
+        self.save()
+
+    def tally(self) -> Tally:
+        """The marks so far."""
+        return tally(
+            {name: row.verdict for name, row in self.rows.items()},
+            {name: row.marks for name, row in self.rows.items()},
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole document (CONTRACT)."""
+        marks = self.tally()
+        return {
+            "schema": SCHEMA,
+            "on": self.on,
+            "seed": self.seed,
+            "implementation": self.implementation,
+            "seconds": round(self.seconds, 3),
+            "marks": {"earned": _number(marks.earned), "possible": _number(marks.possible)},
+            "scenarios": [row.as_json() for row in self.rows.values()],
+        }
+
+    def save(self) -> None:
+        """Write results.json; a reader never sees half of it."""
+        unfinished = self.folder / ".results.json.new"
+        unfinished.write_text(
+            json.dumps(self.as_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        os.replace(unfinished, self.folder / "results.json")
+
+    def status(self) -> Status:
+        """A failure is a failure whatever else broke; without one, anything unknown makes the whole
+        unknown.
+        """
+        verdicts = [row.verdict for row in self.rows.values()]
+        if Verdict.FAIL in verdicts:
+            return Status.FAILED
+        never_ran = any(
+            row.verdict is Verdict.SKIPPED and not row.started for row in self.rows.values()
+        )
+        if Verdict.BROKEN in verdicts or self.trouble or never_ran or Verdict.PASS not in verdicts:
+            return Status.UNKNOWN
+        return Status.PASSED
+
+
+def _number(marks: Fraction) -> float:
+    return round(float(marks), 4)

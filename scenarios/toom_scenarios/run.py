@@ -1,0 +1,236 @@
+"""One run of scenarios: pytest under our plugin, then the report.
+
+Belongs here: composing the pieces. The command line is in cli.py.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from types import FrameType
+from typing import IO, Final
+
+import pytest
+from rich.console import Console
+
+from .controller import Controller
+from .discovery import Selection
+from .drivers import Choice
+from .errors import UsageError
+from .implementation import Implementation
+from .marks import split
+from .options import RunOptions
+from .progress import Progress
+from .report import write_report
+from .results import Results, Status
+from .table import print_failures, print_table
+
+INI: Final = Path(__file__).resolve().parent / "pytest.ini"
+JOBS_PER_CORE: Final = 2  # scenarios mostly wait
+FEWEST_JOBS: Final = 4
+SEED_LIMIT: Final = 10_000  # a seed that a person can type
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asked for, checked."""
+
+    selection: Selection
+    choice: Choice
+    implementation: Implementation
+    implementation_file: Path | None
+    jobs: int
+    seed: int
+    report: Path | None
+    video: Path | None
+    keep: bool
+
+
+def automatic_jobs() -> int:
+    """More than cores: scenarios mostly wait for programs and clocks."""
+    return max(FEWEST_JOBS, JOBS_PER_CORE * len(os.sched_getaffinity(0)))
+
+
+def any_seed() -> int:
+    """A seed for a run that was given none; it is printed."""
+    return random.SystemRandom().randrange(1, SEED_LIMIT)
+
+
+def report_folder(asked: Path | None, name: str) -> Path:
+    """Make the folder for what the run leaves; without one asked for, `reports/<time>-<name>` with
+    the link `latest`.
+
+    Raises:
+        UsageError: it cannot be made, or holds something already that is no report.
+    """
+    try:
+        if asked is not None:
+            asked.mkdir(parents=True, exist_ok=True)
+            if any(asked.iterdir()) and not (asked / "results.json").exists():
+                raise UsageError(f"--report {asked}: it holds other files")
+            return asked.resolve()
+        reports = _checkout(Path.cwd()) / "reports"
+        folder = _fresh(
+            reports, f"{datetime.now():%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}"
+        )
+        _link_latest(reports, folder.name)
+    except OSError as error:
+        raise UsageError(f"the report's folder cannot be made: {error}") from error
+    return folder
+
+
+def _checkout(here: Path) -> Path:
+    for folder in (here, *here.parents):
+        if (folder / "pyproject.toml").is_file() and (folder / "scenarios").is_dir():
+            return folder
+    return here
+
+
+def _fresh(reports: Path, name: str) -> Path:
+    for number in range(1, 1000):
+        folder = reports / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise UsageError(f"{reports} is full of {name}")
+
+
+def _link_latest(reports: Path, name: str) -> None:
+    fresh = reports / f".latest-{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(name)
+    os.replace(fresh, reports / "latest")
+
+
+def perform(request: Request, console: Console) -> Results:
+    """Run the scenarios, and leave the report."""
+    chosen = request.selection.chosen
+    name = chosen[0].name if len(chosen) == 1 else request.implementation.name
+    folder = report_folder(request.report, name)
+    run = f"{datetime.now():%H%M%S}-{os.getpid()}"
+    options = RunOptions(
+        run=run,
+        on=request.choice.on,
+        local_mode=request.choice.local_mode,
+        seed=request.seed,
+        report=str(folder),
+        implementation=str(request.implementation_file) if request.implementation_file else None,
+        video=str(request.video) if request.video else None,
+        keep=request.keep,
+        suite=tuple(str(path) for path in request.selection.files),
+    )
+    results = Results(options.on, options.seed, request.implementation.name, folder)
+    results.expect(chosen, split(request.selection.suite))
+    began = time.monotonic()
+    with Progress(console, len(chosen)) as progress:
+        _run_pytest(request, options, Controller(results, progress), results)
+    results.seconds = time.monotonic() - began
+    results.save()
+    write_report(results)
+    return results
+
+
+def _run_pytest(
+    request: Request, options: RunOptions, controller: Controller, results: Results
+) -> None:
+    jobs = min(request.jobs, len(request.selection.chosen))
+    arguments = [
+        *(
+            "-c",
+            str(INI),
+            "--rootdir",
+            os.path.commonpath([path.parent for path in request.selection.files]),
+        ),
+        *(
+            "-p",
+            "xdist.plugin",
+            "-p",
+            "toom_scenarios.plugin",
+            "-p",
+            "no:terminal",
+            "-p",
+            "no:cacheprovider",
+        ),
+        *("-p", "no:faulthandler", "--import-mode", "importlib", "--toom-run", str(options.save())),
+        f"--junitxml={results.folder / 'junit.xml'}",
+        *(
+            ("-n", str(jobs), "--dist", "worksteal", "--max-worker-restart", "4")
+            if jobs > 1
+            else ()
+        ),
+        *(f"{each.path}::{each.name}" for each in request.selection.chosen),
+    ]
+    noise = StringIO()
+    with _own_environment(), _terminated_is_interrupted(), redirect_stderr(noise):
+        status = pytest.main(arguments, plugins=[controller])
+    if status == pytest.ExitCode.INTERRUPTED:
+        results.trouble.append("interrupted")
+    elif status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        results.trouble.append(f"pytest ended with {status!r}\n{noise.getvalue()[-3000:]}")
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """Pytest as we ask for it: no options and no plugins from the user's environment."""
+    before = dict(os.environ)
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    os.environ.pop("PYTEST_PLUGINS", None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def _terminated_is_interrupted() -> Iterator[None]:
+    """SIGTERM is taken like Ctrl-C, so that stages are removed."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def show(console: Console, results: Results) -> Status:
+    """The end of the run on the console. Returns the exit status."""
+    print_failures(console, results)
+    for row in results.rows.values():
+        if row.kept:
+            console.print(f"kept {row.scenario.name}: {row.kept}", soft_wrap=True)
+    print_table(console, results)
+    console.print(f"report: {_near(results.folder / 'index.html')}", soft_wrap=True)
+    return results.status()
+
+
+def _near(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def own_stream(number: int) -> IO[str]:
+    """A copy of stdout (1) or stderr (2) that pytest's capturing does not reach."""
+    stream = sys.stdout if number == 1 else sys.stderr
+    stream.flush()
+    return os.fdopen(
+        os.dup(number), "w", buffering=1, encoding=stream.encoding or "utf-8", errors="replace"
+    )

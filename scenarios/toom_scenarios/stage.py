@@ -1,0 +1,323 @@
+"""A stage: one isolated conference, with a network, hosts, terminals, a seed and a folder for the
+evidence.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from .accounts import ACCOUNTS, CREDENTIALS, credentials
+from .deadline import Deadline, pause, wait_for
+from .errors import Unsupported, UsageError
+from .host import Host
+from .hosts.base import Driver, Machine
+from .implementation import Implementation, Program
+from .programs import Client, Server
+from .pump import Pump
+from .terminal import Terminal
+from .timeline import Timeline, Transcript
+
+SERVER_PORT: Final = 4000
+UDP_PORT: Final = 8000
+LISTEN_LIMIT: Final = 10.0  # seconds until a server listens, before the host's slowness
+
+T = TypeVar("T", bound=Terminal)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a run gives to each of its stages.
+
+    Attributes:
+        slowness: default deadlines are multiplied by it.
+        lifetime: seconds after which nothing of the stage may live any more.
+    """
+
+    driver: Driver
+    implementation: Implementation
+    seed: int
+    slowness: float
+    video: Path | None
+    lifetime: float
+    keep: bool = False
+
+
+class Stage:
+    """One conference, made for one scenario and removed after it.
+
+    Attributes:
+        name: the scenario's.
+        folder: for the evidence; what a scenario puts there is kept.
+        seed: of this run; `random` is seeded with it and the scenario's name.
+    """
+
+    def __init__(self, name: str, folder: Path, setting: Setting) -> None:
+        self.name = name
+        self.folder = folder
+        self.seed = setting.seed
+        self.random = random.Random(f"{setting.seed}:{name}")
+        self._setting = setting
+        self._network = setting.driver.network(name, folder, setting.lifetime)
+        self._timeline = Timeline(folder / "timeline.txt")
+        self._pump = Pump()
+        self._hosts: dict[str, Host] = {}
+        self._terminals: list[Terminal] = []
+        self._server: Server | None = None
+        self._accounts: Mapping[str, str] = ACCOUNTS
+        self._failed = False
+
+    # --- hosts ----------------------------------------------------------------------------------
+
+    def host(self, name: str) -> Host:
+        """The host of that name; it is made when there is none."""
+        return self.hosts(name)[0]
+
+    def hosts(self, *names: str) -> list[Host]:
+        """Several hosts; those that are missing are made at once."""
+        new = [name for name in dict.fromkeys(names) if name not in self._hosts]
+        for machine in self._network.machines(new):
+            self._take(machine)
+        return [self._hosts[name] for name in names]
+
+    def _take(self, machine: Machine) -> None:
+        host = Host(machine, slowness=self._setting.slowness)
+        self._hosts[machine.name] = host
+        if self._setting.implementation.files is not None:
+            _copy_tree(self._setting.implementation.files, host)
+
+    def needs_addresses(self, count: int = 2) -> None:
+        """Say that hosts must have addresses of their own.
+
+        Raises:
+            Unsupported: here they share one.
+        """
+        if self._setting.driver.addresses < count:
+            raise Unsupported(
+                f"needs {count} addresses: here all hosts share 127.0.0.1 (no network namespaces)"
+            )
+
+    # --- programs -------------------------------------------------------------------------------
+
+    def server(
+        self,
+        attempts: int | str | None = 3,
+        *,
+        accounts: Mapping[str, str] | str | None = None,
+        files: Mapping[str, bytes | str | Path] = {},  # noqa: B006 - never changed
+        port: int | str | None = None,
+        host: Host | None = None,
+        listens: bool = True,
+    ) -> Server:
+        """Start the server on its host (`server`), in its own directory.
+
+        Args:
+            attempts: its second argument, as it is; None: left out.
+            accounts: for credentials.txt, a dict or the very text; default: the sample accounts.
+            files: others to put into its directory first, by name.
+            port: its first argument; default 4000, or a free port where hosts share an address.
+            host: another host than `server`.
+            listens: wait until it listens (asked inside its host, without connecting). Else: it is
+                only started,
+                and the scenario looks at `server.terminal`.
+
+        Raises:
+            ExpectationFailed: it ended, or did not listen in time.
+        """
+        place = host or self.host("server")
+        if accounts is None:
+            accounts = ACCOUNTS
+        if not isinstance(accounts, str):
+            self._accounts = accounts
+            accounts = credentials(accounts)
+        place.put(CREDENTIALS, accounts)
+        for name, content in files.items():
+            place.put(name, content)
+        number = port if port is not None else place.machine.tcp_port(SERVER_PORT)
+
+        def start() -> Terminal:
+            program = self._setting.implementation.server
+            values = {"port": number, "attempts": attempts}
+            terminal = self._open(Terminal, place.name, place, program, values=values)
+            if listens:
+                self._wait_until_it_listens(place, int(number), terminal)
+            return terminal
+
+        shown = int(number) if str(number).isdigit() else 0
+        self._server = Server(place, shown, start(), start)
+        return self._server
+
+    def _wait_until_it_listens(self, host: Host, port: int, terminal: Terminal) -> None:
+        limit = LISTEN_LIMIT * self._setting.slowness
+        wait_for(lambda: host.listens(port) or not terminal.is_running(), Deadline(limit))
+        if not terminal.is_running():
+            terminal.fails(f"the server ended before it listened on port {port}")
+        if not host.listens(port):
+            terminal.fails(f"the server does not listen on port {port} after {limit:.1f} s")
+
+    def client(
+        self,
+        name: str,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        udp_port: int | None = None,
+        host: Host | None = None,
+        server: Server | None = None,
+    ) -> Client:
+        """Open a terminal with a client, and log in when a user is named.
+
+        Args:
+            name: of the terminal, and of its new host.
+            user: who logs in; None: the log-in dialogue is left to the scenario.
+            password: default: the user's in this stage's accounts.
+            udp_port: default 8000, or the next on a host that has one already.
+            host: an existing host, to share it.
+            server: another server than this stage's.
+        """
+        conference = server or self._server
+        if conference is None:
+            raise UsageError(f"{self.name}: start the server before the client {name}")
+        place = host or self.host(name)
+        wanted = udp_port if udp_port is not None else self._next_udp_port(place)
+        port = place.machine.udp_port(wanted)
+        client = self._open(
+            Client,
+            name,
+            place,
+            self._setting.implementation.client,
+            values={"server": conference.address, "port": conference.port, "udp_port": port},
+            host=place,
+            udp_port=port,
+        )
+        if user is not None:
+            client.logs_in(user, self._accounts[user] if password is None else password)
+        return client
+
+    def clients(self, **users: str) -> list[Client]:
+        """Clients on new hosts: `yoda, han = stage.clients(yoda="Yoda", han="Han")`."""
+        self.hosts(*users)
+        return [self.client(name, user=user) for name, user in users.items()]
+
+    def terminal(
+        self, host: Host, name: str | None = None, *, udp_port: int | None = None
+    ) -> Client:
+        """A client at the log-in prompt, in an existing host."""
+        return self.client(name or self._new_name(host.name), host=host, udp_port=udp_port)
+
+    def command(self, host: Host, *argv: str, name: str | None = None) -> Terminal:
+        """Any program at a terminal in a host."""
+        return self._open(Terminal, name or self._new_name(host.name), host, Program(argv))
+
+    def password(self, user: str) -> str:
+        """The user's password in this stage."""
+        return self._accounts[user]
+
+    def _next_udp_port(self, host: Host) -> int:
+        taken = sum(1 for each in self._terminals if isinstance(each, Client) and each.host is host)
+        return UDP_PORT + taken
+
+    def _new_name(self, base: str) -> str:
+        taken = {terminal.name for terminal in self._terminals}
+        return next(name for number in range(1, 10**6) if (name := f"{base}-{number}") not in taken)
+
+    def _open(
+        self,
+        kind: type[T],
+        name: str,
+        place: Host,
+        program: Program,
+        *,
+        values: Mapping[str, object] | None = None,
+        **rest: Any,
+    ) -> T:
+        argv = program.argv(**(values or {}))
+        opened = sum(1 for terminal in self._terminals if terminal.name == name)
+        path = (
+            self.folder
+            / "terminals"
+            / (f"{name}.txt" if not opened else f"{name}.{opened + 1}.txt")
+        )
+        transcript = Transcript(path, name, self._timeline)
+        transcript.note(
+            self._timeline.now(), "=", f"{place.name} ({place.address}) $ {' '.join(argv)}"
+        )
+        terminal = kind(
+            name,
+            place.machine.open(argv, program.environment),
+            pump=self._pump,
+            timeline=self._timeline,
+            transcript=transcript,
+            slowness=self._setting.slowness,
+            **rest,
+        )
+        self._terminals.append(terminal)
+        return terminal
+
+    # --- time, videos ---------------------------------------------------------------------------
+
+    def server_time(self) -> datetime:
+        """The local time on the server's host, to the second."""
+        return (self._server.host if self._server else self.host("server")).now()
+
+    def lets_pass(self, seconds: float, *, because: str) -> None:
+        """A real pause, only where time itself was promised; `because` names the promise."""
+        self._timeline.note(self._timeline.now(), "stage", "=", f"lets {seconds} s pass: {because}")
+        pause(seconds)
+
+    @property
+    def video(self) -> Path | None:
+        """The user's own video (`--video FILE`), or None: take a sample."""
+        return self._setting.video
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def last_words(self) -> str:
+        """The last lines of each terminal and whether its process lives, for a report."""
+        return "\n".join(terminal.last_lines() for terminal in self._terminals)
+
+    def keeps_everything(self) -> None:
+        """Keep big files in the evidence too: the scenario failed."""
+        self._failed = True
+
+    def close(self, largest: int | None) -> str:
+        """Freeze, collect the evidence, remove everything.
+
+        The server goes first, so that its logs stay as they were at the verdict and are not tidied
+        by departing clients.
+
+        Args:
+            largest: bytes; of bigger files only size and digest are kept. None, or after a failure:
+                all is kept.
+
+        Returns:
+            With `keep`: how a person gets in; else "".
+        """
+        kept = ""
+        try:
+            for terminal in sorted(self._terminals, key=lambda each: isinstance(each, Client)):
+                if self._setting.keep and self._setting.driver.name != "local":
+                    continue
+                terminal.close()
+            for host in self._hosts.values():
+                host.machine.collect(
+                    self.folder / "hosts" / host.name, None if self._failed else largest
+                )
+            if self._setting.keep:
+                kept = self._network.keep()
+        finally:
+            if not self._setting.keep or self._setting.driver.name == "local":
+                self._network.close()
+            self._pump.close()
+            self._timeline.close()
+        return kept
+
+
+def _copy_tree(source: Path, host: Host) -> None:
+    for path in sorted(source.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            host.put(str(path.relative_to(source)), path)

@@ -1,0 +1,102 @@
+"""The end of a run on the console: what failed and why, then the marking table."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .marks import PARTS, shown, tally
+from .progress import STYLES
+from .results import Results, Row
+from .verdict import Verdict
+
+DETAIL_LINES: Final = 45  # of one failure on the console; the report has all
+
+
+def print_failures(console: Console, results: Results) -> None:
+    """Each failure and breakage with what was wanted, what was seen and when, and the last lines of
+    the terminals.
+    """
+    for row in results.rows.values():
+        if row.verdict not in (Verdict.FAIL, Verdict.BROKEN):
+            continue
+        console.print()
+        console.print(
+            Text(f"{row.verdict.upper()} {row.scenario.name}: {row.reason}", STYLES[row.verdict]),
+            soft_wrap=True,
+        )
+        console.print(Text(f"  {row.scenario.section} {row.scenario.quote}", "dim"), soft_wrap=True)
+        lines = row.detail.splitlines()
+        for line in lines[:DETAIL_LINES]:
+            console.print(Text(f"  {line}"), soft_wrap=True)
+        if len(lines) > DETAIL_LINES:
+            console.print(Text(f"  … {len(lines) - DETAIL_LINES} more lines in the report", "dim"))
+    for trouble in results.trouble:
+        console.print(Text(f"BROKEN {trouble}", STYLES[Verdict.BROKEN]), soft_wrap=True)
+
+
+def print_table(console: Console, results: Results) -> None:
+    """The marking table of SPEC S14 for the scenarios of this run, and what it leaves open."""
+    console.print()
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(justify="right")
+    grid.add_column()
+    for part in PARTS:
+        rows = [row for row in results.rows.values() if row.scenario.part == part.name]
+        if rows:
+            grid.add_row(part.text, _marks(rows), _remark(rows))
+    plain = [row for row in results.rows.values() if not row.scenario.part]
+    if plain:
+        passed = sum(row.verdict is Verdict.PASS for row in plain)
+        grid.add_row("scenarios without marks", f"{passed} of {len(plain)}", _remark(plain))
+    console.print(grid)
+    total = results.tally()
+    console.print(f"{shown(total.earned)} of {shown(total.possible)}")
+    if total.not_examined:
+        console.print(f"{shown(total.not_examined)} marks not examined here")
+    _print_why(console, results)
+
+
+def _marks(rows: list[Row]) -> str:
+    sums = tally(
+        {row.scenario.name: row.verdict for row in rows},
+        {row.scenario.name: row.marks for row in rows},
+    )
+    return f"{shown(sums.earned)}/{shown(sums.possible)}"
+
+
+def _remark(rows: list[Row]) -> Text:
+    remark = Text()
+    for verdict, words in (
+        (Verdict.FAIL, "failed"),
+        (Verdict.BROKEN, "broken"),
+        (Verdict.UNSUPPORTED, "not examined here"),
+        (Verdict.SKIPPED, "skipped"),
+    ):
+        if names := [row.scenario.name for row in rows if row.verdict is verdict]:
+            remark.append(f"{'; ' if remark else ''}{words}: {', '.join(names)}", STYLES[verdict])
+    return remark
+
+
+def _print_why(console: Console, results: Results) -> None:
+    """Why the status is not 0 although every mark was earned."""
+    total = results.tally()
+    without = [
+        row.scenario.name
+        for row in results.rows.values()
+        if row.verdict in (Verdict.FAIL, Verdict.BROKEN) and row.marks == Fraction(0)
+    ]
+    if without and total.earned == total.possible:
+        console.print(
+            f"not passed: {', '.join(without)} earns no marks, and must pass all the same",
+            soft_wrap=True,
+        )
+    if not any(
+        row.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.BROKEN) for row in results.rows.values()
+    ):
+        console.print("nothing could be examined here")
