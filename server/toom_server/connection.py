@@ -30,7 +30,7 @@ class Connection(asyncio.Protocol):
         self._reading = True
         self._streams: deque[tuple[int, Iterator[Message]]] = deque()
         self._turn_due = False  # the next turn of the streams is scheduled
-        self._buffered = 0  # bytes that waited to be sent at the last look
+        self._last_buffered = 0  # bytes that waited to be sent at the last look
         self._last_progress = time.monotonic()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -87,13 +87,18 @@ class Connection(asyncio.Protocol):
 
     def close_if_silent(self, now: float, limit: float) -> None:
         """Drop a client that has neither spoken nor read for `limit` seconds (SPEC S3)."""
-        buffered = self._transport.get_write_buffer_size()
-        if buffered < self._buffered:
+        buffered = self.buffered
+        if buffered < self._last_buffered:
             self._last_progress = now
-        self._buffered = buffered
+        self._last_buffered = buffered
         if now - self._last_progress > limit:
             _log.warning("event=silent peer=%s", self._name)
             self._transport.abort()
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the client has not taken yet."""
+        return self._transport.get_write_buffer_size()
 
     def close(self) -> None:
         """End the connection after what is to be sent."""

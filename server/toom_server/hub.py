@@ -5,6 +5,7 @@ While one batch is being kept on disk the next one gathers, so a sync serves eve
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from toom_protocol.lines import ActiveUser
 from toom_protocol.liveness import SILENCE_LIMIT, SWEEP_INTERVAL
@@ -23,6 +25,7 @@ from toom_server.outcomes import Outcome, ReadPlan, Session
 from toom_server.store import Store, StoreError
 from toom_server.terminal import ServerTerminal
 
+FAREWELL: Final = 1.0  # seconds that slow clients have to take their last replies
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +55,9 @@ class Hub:
         self._arrivals: list[_Arrival] = []
         self._busy = False  # a batch is on its way to the disk, or a turn is due
         self._unpublished = False  # userlog.txt is not what it should be
-        self._idle = asyncio.Event()
+        self._closing = False
+        self._empty = asyncio.Event()  # while closing: every connection has ended
+        self._idle = asyncio.Event()  # no batch is under way
         self._idle.set()
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
 
@@ -69,6 +74,8 @@ class Hub:
     def gone(self, connection: Connection) -> None:
         """Note that a connection has ended."""
         del self._connections[connection.session]
+        if not self._connections:
+            self._empty.set()
         self._arrive(_Arrival(connection, 0, None))
 
     # --- called by the app --------------------------------------------------------------------
@@ -77,22 +84,38 @@ class Hub:
         """Drop silent clients, for ever (PROTOCOL 2.4)."""
         while True:
             await asyncio.sleep(SWEEP_INTERVAL)
-            now = time.monotonic()
-            for connection in list(self._connections.values()):
-                connection.close_if_silent(now, SILENCE_LIMIT)
+            self.drop_silent(time.monotonic())
             if self._unpublished:
                 self._schedule()  # the disk may have room by now
 
+    def drop_silent(self, now: float) -> None:
+        """Drop clients that have been silent too long (SPEC S3); seconds, monotonic clock."""
+        for connection in list(self._connections.values()):
+            connection.close_if_silent(now, SILENCE_LIMIT)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait to be taken by clients."""
+        return sum(connection.buffered for connection in self._connections.values())
+
     async def close(self) -> None:
-        """Answer what has arrived, then end every connection."""
+        """Answer what has arrived, then end every connection, in bounded time."""
         await self._idle.wait()
+        self._closing = True
+        self._empty.clear()
         for connection in list(self._connections.values()):
             connection.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                if self._connections:
+                    await self._empty.wait()
         self._disk.shutdown(wait=True)
 
     # --- one batch ----------------------------------------------------------------------------
 
     def _arrive(self, arrival: _Arrival) -> None:
+        if self._closing:
+            return  # unanswered: the client sees the connection end
         self._arrivals.append(arrival)
         self._schedule()
 

@@ -1,0 +1,219 @@
+"""The server over real sockets: SPEC S3, S11, S13; PROTOCOL 2.3, 2.4, 2.5, 3.2."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.server.running import BareClient, Running, running
+from toom_protocol import messages as m
+from toom_protocol.codec import encode
+from toom_protocol.lines import ActiveUser
+from toom_protocol.liveness import SILENCE_LIMIT
+from toom_server.entries import Entry
+from toom_server.store import FileStore, StoreError
+
+EPOCH = "1 Jan 1970 00:00:00"
+
+
+def play(directory: Path, story: Callable[[Running], Awaitable[None]], **named: FileStore) -> None:
+    async def run() -> None:
+        async with running(directory, **named) as server:
+            await story(server)
+
+    asyncio.run(run())
+
+
+def test_the_line_is_in_the_log_when_the_reply_comes(tmp_path: Path) -> None:
+    async def story(server: Running) -> None:
+        yoda = await server.client()
+        await yoda.log_in("Yoda")
+        assert [line.split("; ")[2] for line in server.lines("userlog.txt")] == ["Yoda"]
+        reply = await yoda.ask(m.Broadcast("hello"))
+        assert isinstance(reply, m.BroadcastSent)
+        assert server.lines("messagelog.txt") == [f"1; {reply.at}; Yoda; hello"]
+        assert await yoda.ask(m.LogOut()) == m.LoggedOut()
+        assert server.lines("userlog.txt") == []
+
+    play(tmp_path, story)
+
+
+def test_a_client_that_dies_leaves_the_user_log(tmp_path: Path) -> None:
+    async def story(server: Running) -> None:
+        yoda, han = await server.client(), await server.client()
+        await yoda.log_in("Yoda")
+        await han.log_in("Han")
+        yoda.writer.transport.abort()
+        while (lines := server.lines("userlog.txt")) and len(lines) > 1:
+            await han.ask(m.Ping())
+        assert lines[0].startswith("1; ")
+        assert lines[0].split("; ")[2] == "Han"
+
+    play(tmp_path, story)
+
+
+def test_requests_may_be_pipelined(tmp_path: Path) -> None:
+    async def story(server: Running) -> None:
+        yoda = await server.client()
+        await yoda.log_in("Yoda")
+        for number in range(500):
+            yoda.send(number, m.Broadcast(f"text {number}"))
+        replies = [await yoda.receive() for _ in range(500)]
+        assert [request_id for request_id, _ in replies] == list(range(500))
+        assert [line.split("; ")[3] for line in server.lines("messagelog.txt")] == [
+            f"text {number}" for number in range(500)
+        ]
+
+    play(tmp_path, story)
+
+
+def test_a_long_log_is_read_in_parts_while_others_are_served(tmp_path: Path) -> None:
+    log = tmp_path / "messagelog.txt"
+    log.write_text(
+        "".join(f"{n}; 1 Jun 2022 16:00:00; Yoda; {'x' * 1000}\n" for n in range(1, 9001))
+    )
+
+    async def story(server: Running) -> None:
+        yoda, han = await server.client(), await server.client()
+        await yoda.log_in("Yoda")
+        await han.log_in("Han")
+        yoda.send(5, m.ReadMessages(m.LogChoice.BROADCASTS, EPOCH))
+        for _ in range(20):
+            assert await han.ask(m.Ping()) == m.Pong()
+        read = b""
+        while not isinstance((reply := (await yoda.receive())[1]), m.End):
+            assert isinstance(reply, m.LogLines)
+            read += reply.lines
+        assert read == log.read_bytes()
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    "bytes_",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"TOOM\x01\xff\xff\xff\xff",
+        b"TOOM\x01" + encode(1, m.Broadcast("x"))[:-3],
+    ],
+)
+def test_a_hostile_client_hurts_nobody(tmp_path: Path, bytes_: bytes) -> None:
+    async def story(server: Running) -> None:
+        hostile, yoda = await server.client(bytes_), await server.client()
+        hostile.writer.write_eof()
+        await hostile.ended()
+        await yoda.log_in("Yoda")
+        assert isinstance(await yoda.ask(m.Broadcast("still here")), m.BroadcastSent)
+
+    play(tmp_path, story)
+
+
+def test_an_unknown_kind_is_answered_unsupported(tmp_path: Path) -> None:
+    async def story(server: Running) -> None:
+        client = await server.client()
+        client.writer.write(b"\x00\x00\x00\x05\x3f\x00\x00\x00\x09")
+        assert await client.receive() == (9, m.Unsupported(63))
+        assert await client.ask(m.Pong()) == m.Unsupported(m.Pong.KIND)
+
+    play(tmp_path, story)
+
+
+def test_the_audience_hears_who_will_come(tmp_path: Path) -> None:
+    async def story(server: Running) -> None:
+        yoda, han = await server.client(), await server.client()
+        await yoda.log_in("Yoda")
+        await han.log_in("Han")
+        located = await yoda.ask(m.Locate("Han"))
+        assert located == m.Located("Han", "127.0.0.1", 8000, 7, b"k" * 32)
+        assert await han.receive() == (0, m.Expected("Yoda", "127.0.0.1", 8000, 7, b"k" * 32))
+
+    play(tmp_path, story)
+
+
+def test_a_silent_client_is_dropped(tmp_path: Path) -> None:
+    async def story(server: Running) -> None:
+        silent = await server.client()
+        await silent.log_in("Yoda")
+        late = time.monotonic() + SILENCE_LIMIT
+        server.hub.drop_silent(late - 1)
+        assert len(server.lines("userlog.txt")) == 1
+        server.hub.drop_silent(late + 1)
+        await silent.ended()
+        other = await server.client()
+        await other.log_in("Yoda")
+
+    play(tmp_path, story)
+
+
+def test_a_client_that_never_reads_is_not_buffered_without_end(tmp_path: Path) -> None:
+    log = tmp_path / "messagelog.txt"
+    line = "1; 1 Jun 2022 16:00:00; Yoda; " + "x" * 8000 + "\n"
+    log.write_text(line * 2000)
+
+    async def story(server: Running) -> None:
+        deaf, han = await server.client(), await server.client()
+        await deaf.log_in("Yoda")
+        await han.log_in("Han")
+        for number in range(200):
+            deaf.send(number, m.ReadMessages(m.LogChoice.BROADCASTS, EPOCH))
+        for number in range(50):
+            assert isinstance(await han.ask(m.Broadcast(str(number))), m.BroadcastSent)
+        assert server.hub.buffered < 2_000_000
+        deaf.writer.transport.abort()
+
+    play(tmp_path, story)
+
+
+class FullDisk(FileStore):
+    """A store whose disk can be told to be full."""
+
+    full = False
+
+    def commit(self, entries: Sequence[Entry]) -> None:
+        if self.full:
+            raise StoreError("The server's disk refuses: No space left on device.")
+        super().commit(entries)
+
+    def publish(self, active: Sequence[ActiveUser]) -> None:
+        if self.full:
+            raise StoreError("The server's disk refuses: No space left on device.")
+        super().publish(active)
+
+
+def test_a_full_disk_refuses_commands_and_appears_nowhere_later(tmp_path: Path) -> None:
+    store = FullDisk(tmp_path)
+
+    async def refused(client: BareClient, request: m.Request) -> None:
+        assert isinstance(await client.ask(request), m.NotStored)
+
+    async def story(server: Running) -> None:
+        yoda, han, luke = [await server.client() for _ in range(3)]
+        await yoda.log_in("Yoda")
+        await han.log_in("Han")
+        store.full = True
+        await refused(yoda, m.Broadcast("lost"))
+        await refused(yoda, m.BuildRoom(("Han",)))
+        await refused(luke, m.LogIn("Luke", "pw", 8000))
+        store.full = False
+        sent = await yoda.ask(m.Broadcast("kept"))
+        assert isinstance(sent, m.BroadcastSent)
+        assert sent.number == 1
+        assert await han.ask(m.BuildRoom(("Yoda",))) == m.RoomBuilt(1, ("Han", "Yoda"))
+        await luke.log_in("Luke")
+        assert len(server.lines("messagelog.txt")) == 1
+
+    play(tmp_path, story, store=store)
+
+
+def test_times_are_the_servers_local_time(tmp_path: Path) -> None:
+    async def story(server: Running) -> None:
+        yoda = await server.client()
+        before = datetime.now().replace(microsecond=0)
+        await yoda.log_in("Yoda")
+        stamp = server.lines("userlog.txt")[0].split("; ")[1]
+        assert before <= datetime.strptime(stamp, "%d %b %Y %H:%M:%S") <= datetime.now()
+
+    play(tmp_path, story)
