@@ -9,12 +9,14 @@ same content share an image; so each checkout marks what it uses with a second t
 """
 
 import argparse
+import fcntl
 import hashlib
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -38,8 +40,7 @@ SOURCES: Final = (
     "scenarios",
     "containers",
 )
-CONTENT_LABEL: Final = "toom.content"  # set by this module alone: a build by compose has none
-CHECKOUT_LABEL: Final = "toom.checkout"
+CHECKOUT_LABEL: Final = "toom.checkout"  # on the stage that is left over; see the Dockerfile
 PASSED_ON: Final = (
     "PIP_INDEX_URL",
     "PIP_EXTRA_INDEX_URL",
@@ -53,6 +54,7 @@ PASSED_ON: Final = (
 )  # what a build inside a container must know of this machine
 ENGINE_PATIENCE: Final = 10  # seconds until an engine that says nothing counts as absent
 BUILD_PATIENCE: Final = 900  # seconds between two lines of a build; a slow network is no failure
+COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 COULD_NOT_FIND_OUT: Final = 3  # exit status; CONTRACT
 
 Lines = Iterator[dict[str, Any]]
@@ -119,9 +121,10 @@ def images(say: Say | None = None) -> Images:
         return given
     with closing(connected()) as client:
         checkout = this_checkout()
-        base = ensure_base(client, wanted=os.environ.get("BASE_IMAGE") or None, say=tell)
-        built = _built(client, checkout, base, tell)
-        write_env(checkout, base, built)
+        with _turn(checkout):
+            base = ensure_base(client, wanted=os.environ.get("BASE_IMAGE") or None, say=tell)
+            built = _built(client, checkout, base, tell)
+            write_env(checkout, base, built)
         return built
 
 
@@ -194,10 +197,10 @@ def _built(client: docker.DockerClient, checkout: Checkout, base: Base, say: Say
     content = checkout.content(base)
     names = {role: f"toom-{role}:{content}" for role in ROLES}
     for role, name in names.items():
-        if not _is_ours(client, name, content):
+        if not _is_ours(client, name):
             say(f"building {name} on {base.name}")
             started = time.monotonic()
-            _build(client, checkout, base, role, name, content)
+            _build(client, checkout, base, role, name)
             say(f"{name} is there after {time.monotonic() - started:.0f} s")
         _mark(client, name, checkout)
     if base.name.startswith(f"{LOCAL_BASE}:"):
@@ -207,7 +210,7 @@ def _built(client: docker.DockerClient, checkout: Checkout, base: Base, say: Say
 
 
 def _build(
-    client: docker.DockerClient, checkout: Checkout, base: Base, role: str, name: str, content: str
+    client: docker.DockerClient, checkout: Checkout, base: Base, role: str, name: str
 ) -> None:
     arguments = {key: os.environ[key] for key in PASSED_ON if os.environ.get(key)}
     usual, client.api.timeout = client.api.timeout, BUILD_PATIENCE
@@ -218,13 +221,12 @@ def _build(
             tag=name,
             target=role,
             buildargs={**arguments, "BASE_IMAGE": base.name, "CHECKOUT": checkout.mark},
-            labels={CONTENT_LABEL: content},
             rm=True,
             forcerm=True,
             decode=True,
         )
         for line in lines:
-            output += str(line.get("stream", "")).splitlines()
+            output += COLOUR.sub("", str(line.get("stream", ""))).splitlines()
             if "error" in line:
                 raise ImageError(
                     "\n".join([f"{name} cannot be built: {line['error']}", *output[-15:]])
@@ -235,18 +237,27 @@ def _build(
         client.api.timeout = usual
 
 
+@contextmanager
+def _turn(checkout: Checkout) -> Iterator[None]:
+    """Let two runs in one checkout build one after the other: the second finds all done."""
+    (checkout.root / "build").mkdir(exist_ok=True)
+    with (checkout.root / "build" / ".images-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _mark(client: docker.DockerClient, name: str, checkout: Checkout) -> None:
     repository, _, content = name.partition(":")
     client.images.get(name).tag(repository, tag=f"{content}-in-{checkout.mark}")
 
 
-def _is_ours(client: docker.DockerClient, name: str, content: str) -> bool:
-    """Tell whether the engine has the image and it was built by us from this very content."""
+def _is_ours(client: docker.DockerClient, name: str) -> bool:
+    """Tell whether the engine has the image as built here: a build by compose bears no mark."""
     try:
-        labels: Mapping[str, str] = client.images.get(name).labels
+        tags = client.images.get(name).tags
     except docker.errors.ImageNotFound:
         return False
-    return labels.get(CONTENT_LABEL) == content
+    return any(tag.startswith(f"{name}-in-") for tag in tags)
 
 
 def _tags(client: docker.DockerClient, repository: str) -> set[str]:
