@@ -14,12 +14,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer import audience as audience_engine
 from toom_protocol.transfer.audience import Audience
 from toom_protocol.transfer.frames import Offer
-from toom_protocol.transfer.packets import CHUNK_SIZE, DataRun, chunks_in
+from toom_protocol.transfer.packets import (
+    CHUNK_SIZE,
+    HEADER_SIZE,
+    TAG_SIZE,
+    DataRun,
+    chunks_in,
+    decode_header,
+)
 from toom_protocol.transfer.patience import Control
 from toom_protocol.transfer.presenter import Presenter
+from toom_protocol.transfer.sealing import Seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,19 +176,17 @@ class Pair:
 
     def _serve_presenter(self) -> None:
         now, network = self.now, self.network
-        if not self._digested and self.presenter.next_chunk == len(self.written):
-            self._digested = True
-            self.presenter.digested(self.digest, now=now)
         while self.presenter_lives and not self.presenter.over(now=now):
+            if not self._digested and self.presenter.next_chunk == len(self.written):
+                self._digested = True
+                self.presenter.digested(self.digest, now=now)
             if self.presenter.deadline() > now:
                 break
             for item in self.presenter.poll(now=now):
                 if isinstance(item, DataRun):
-                    for index in range(item.count):
-                        packet = (item.packet_number + index, item.chunk + index)
-                        network.carry(network.forward, packet, self._data_arrives)
+                    self.carry_data(item)
                 else:
-                    network.carry(network.forward, item, self._control_reaches_audience)
+                    self.carry_control(item, network.forward, self._control_reaches_audience)
         while (event := self.presenter.next_event()) is not None:
             self.presenter_events.append(event)
             self.ended_at["presenter"] = now
@@ -191,7 +198,7 @@ class Pair:
             if self.audience.deadline() > now:
                 break
             for item in self.audience.poll(now=now):
-                network.carry(network.back, item, self._control_reaches_presenter)
+                self.carry_control(item, network.back, self._control_reaches_presenter)
             self._act()
 
     def _act(self) -> None:
@@ -209,12 +216,27 @@ class Pair:
                 case _:
                     self.ended_at["audience"] = self.now
 
+    def carry_data(self, run: DataRun) -> None:
+        for index in range(run.count):
+            packet = (run.packet_number + index, run.chunk + index)
+            self.network.carry(self.network.forward, packet, self._data_arrives)
+
+    def carry_control(self, item: Control, link: Link, deliver: Callable[[Control], None]) -> None:
+        self.network.carry(link, item, deliver)
+
     def _data_arrives(self, packet: tuple[int, int]) -> None:
-        if self.audience_lives:
-            number, chunk = packet
-            for start, count in self.audience.receive_run(number, chunk, 1, now=self.now):
-                for piece in range(start, start + count):
-                    self.written[piece] += 1
+        number, chunk = packet
+        self.take(number, chunk)
+
+    def take(self, number: int, chunk: int) -> bool:
+        """Give the audience one data packet; whether its chunk is to be written."""
+        if not self.audience_lives:
+            return False
+        pieces = self.audience.receive_run(number, chunk, 1, now=self.now)
+        for start, count in pieces:
+            for piece in range(start, start + count):
+                self.written[piece] += 1
+        return bool(pieces)
 
     def _control_reaches_audience(self, item: Control) -> None:
         if self.audience_lives:
@@ -225,6 +247,47 @@ class Pair:
             self.presenter.receive(item.packet_number, item.frames, now=self.now)
 
 
-def sha256(content: bytes) -> bytes:
-    """The digest that FIN carries."""
-    return hashlib.sha256(content).digest()
+class BytePair(Pair):
+    """The same with the codec between: sealed datagrams, damaged by the link, and a real file."""
+
+    def __init__(self, content: bytes, seed: int, forward: Faults, key: bytes = b"k" * 32) -> None:
+        self.content = content
+        self.arrived = bytearray(len(content))
+        self.dropped = 0
+        self.presenter_seal = Seal(key, connection=9, from_presenter=True)
+        self.audience_seal = Seal(key, connection=9, from_presenter=False)
+        super().__init__(len(content), seed, forward, digest=hashlib.sha256(content).digest())
+
+    def carry_data(self, run: DataRun) -> None:
+        start, end = run.chunk * CHUNK_SIZE, (run.chunk + run.count) * CHUNK_SIZE
+        for datagram in self.presenter_seal.seal_chunks(
+            run.packet_number, run.chunk, self.content[start:end], CHUNK_SIZE
+        ):
+            self._carry(self.network.forward, datagram, self._datagram_arrives)
+
+    def carry_control(self, item: Control, link: Link, deliver: Callable[[Control], None]) -> None:
+        forward = link is self.network.forward
+        seal = self.presenter_seal if forward else self.audience_seal
+
+        def open_and_deliver(datagram: bytes) -> None:
+            try:
+                kind, _, number, _ = decode_header(datagram)
+                frames = seal.open_control(datagram)
+            except MalformedPacket:
+                self.dropped += 1
+            else:
+                deliver(Control(kind, number, frames))
+
+        self._carry(link, seal.seal_control(item.packet_number, item.frames), open_and_deliver)
+
+    def _carry(self, link: Link, datagram: bytes, deliver: Callable[[bytes], None]) -> None:
+        self.network.carry(link, link.damage(datagram), deliver)
+
+    def _datagram_arrives(self, datagram: bytes) -> None:
+        if not self.presenter_seal.verifies(datagram):
+            self.dropped += 1
+            return
+        _, _, number, chunk = decode_header(datagram)
+        if self.take(number, chunk):
+            body = datagram[HEADER_SIZE:-TAG_SIZE]
+            self.arrived[chunk * CHUNK_SIZE : chunk * CHUNK_SIZE + len(body)] = body

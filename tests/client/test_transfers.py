@@ -1,0 +1,458 @@
+"""SPEC S12 over real sockets: two clients' transfers, through a relay that delays and loses."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import random
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.doubles.relay import Relay
+from toom_client.files import HIDDEN
+from toom_client.transfers import (
+    OpenedFile,
+    Received,
+    ReceiveFailed,
+    Report,
+    SendFailed,
+    Ticket,
+    Transfers,
+    Uploaded,
+    bind_udp,
+    open_for_sending,
+)
+from toom_protocol.transfer.frames import Abort, Ack, Offer, Reason
+from toom_protocol.transfer.packets import CHUNK_SIZE
+from toom_protocol.transfer.sealing import Seal
+
+LOCALHOST = "127.0.0.1"
+MEGABYTE = 1_000_000
+
+
+@dataclass
+class Client:
+    """One user's transfers, with a directory and everything they reported."""
+
+    name: str
+    directory: Path
+    transfers: Transfers
+    port: int
+    reports: queue.SimpleQueue[Report]
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return (LOCALHOST, self.port)
+
+    def writes(self, filename: str, content: bytes) -> None:
+        (self.directory / filename).write_bytes(content)
+
+    def opens(self, filename: str) -> OpenedFile:
+        file = open_for_sending(self.directory, filename)
+        assert isinstance(file, OpenedFile), file
+        return file
+
+    def hears(self, within: float = 20.0) -> Report:
+        return self.reports.get(timeout=within)
+
+    def stored(self) -> dict[str, bytes]:
+        """All that lies in the directory but what is hidden."""
+        return {path.name: path.read_bytes() for path in self.directory.iterdir() if path.is_file()}
+
+    def unfinished(self) -> list[Path]:
+        folder = self.directory / HIDDEN
+        return list(folder.iterdir()) if folder.is_dir() else []
+
+
+class Table:
+    """Seats clients and plays the server: gives out tickets."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.clients: list[Client] = []
+        self.tickets = 0
+
+    def seat(self, name: str, directory: Path | None = None) -> Client:
+        directory = directory or self.root / name
+        directory.mkdir(exist_ok=True)
+        reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        sock = bind_udp(0)
+        port = sock.getsockname()[1]
+        transfers = Transfers(sock, directory, report=reports.put)
+        client = Client(name, directory, transfers, port, reports)
+        transfers.start()
+        self.clients.append(client)
+        return client
+
+    def tickets_for(
+        self, presenter: Client, audience: Client, relay: Relay | None = None
+    ) -> tuple[Ticket, Ticket]:
+        """The presenter's and the audience's ticket for one transfer."""
+        self.tickets += 1
+        sees = relay.left_sees if relay else audience.address
+        seen = relay.right_sees if relay else presenter.address
+        key = random.Random(self.tickets).randbytes(32)
+        return (
+            Ticket(self.tickets, key, audience.name, *sees),
+            Ticket(self.tickets, key, presenter.name, *seen),
+        )
+
+    def send(
+        self, presenter: Client, filename: str, audience: Client, relay: Relay | None = None
+    ) -> None:
+        ours, theirs = self.tickets_for(presenter, audience, relay)
+        audience.transfers.expect(theirs)
+        presenter.transfers.present(ours, presenter.opens(filename))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[Table]:
+    table = Table(tmp_path)
+    yield table
+    for client in table.clients:
+        client.transfers.close()
+
+
+@pytest.fixture
+def yoda(table: Table) -> Client:
+    return table.seat("Yoda")
+
+
+@pytest.fixture
+def han(table: Table) -> Client:
+    return table.seat("Han")
+
+
+def content_of(size: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK_SIZE, 100_001])
+def test_a_file_arrives(table: Table, yoda: Client, han: Client, size: int) -> None:
+    """«stores it … as `presenter_filename` (`Yoda_lecture1.mp4`; case kept, no extension added)»"""
+    content = content_of(size)
+    yoda.writes("Lecture1.mp4", content)
+    table.send(yoda, "Lecture1.mp4", han)
+    assert yoda.hears() == Uploaded("Lecture1.mp4", "Han")
+    assert han.hears() == Received("Lecture1.mp4", "Yoda")
+    assert han.stored() == {"Yoda_Lecture1.mp4": content}
+    assert han.unfinished() == []
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (han.directory / "Yoda_Lecture1.mp4").stat().st_mode & 0o777 == 0o666 & ~umask
+    assert (han.directory / HIDDEN).stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", [0.0, 0.01, 0.1])
+def test_five_megabytes_arrive_over_a_lossy_path(
+    table: Table, yoda: Client, han: Client, loss: float
+) -> None:
+    """5 MB at a round trip of 10 ms within a minute, at any of these losses."""
+    content = content_of(5 * MEGABYTE)
+    yoda.writes("lecture1.mp4", content)
+    with Relay(yoda.address, han.address, seed=4, loss=loss) as relay:
+        table.send(yoda, "lecture1.mp4", han, relay)
+        assert han.hears(within=60) == Received("lecture1.mp4", "Yoda")
+        assert yoda.hears() == Uploaded("lecture1.mp4", "Han")
+    arrived = (han.directory / "Yoda_lecture1.mp4").read_bytes()
+    assert hashlib.sha256(arrived).digest() == hashlib.sha256(content).digest()
+
+
+@pytest.mark.slow
+def test_damaged_and_doubled_and_forged_datagrams_do_not_matter(
+    table: Table, yoda: Client, han: Client
+) -> None:
+    rng = random.Random(6)
+
+    def spoil(datagram: bytes) -> list[bytes]:
+        forged = bytearray(datagram)
+        forged[rng.randrange(len(forged))] ^= 1 << rng.randrange(8)
+        kind = rng.random()
+        if kind < 0.1:
+            return [bytes(forged)]
+        if kind < 0.2:
+            return [bytes(forged), datagram, datagram, rng.randbytes(rng.randrange(100))]
+        return [datagram]
+
+    content = content_of(MEGABYTE)
+    yoda.writes("lecture1.mp4", content)
+    with Relay(yoda.address, han.address, seed=5, spoil=spoil) as relay:
+        table.send(yoda, "lecture1.mp4", han, relay)
+        assert han.hears() == Received("lecture1.mp4", "Yoda")
+        assert yoda.hears() == Uploaded("lecture1.mp4", "Han")
+    assert han.stored() == {"Yoda_lecture1.mp4": content}
+
+
+@pytest.mark.slow
+def test_several_transfers_run_both_ways_at_once(table: Table, yoda: Client, han: Client) -> None:
+    """«several transfers, both ways, run at once, all over the one UDP port»"""
+    leia = table.seat("Leia")
+    pairs = [(yoda, han), (han, yoda), (yoda, leia), (leia, yoda), (han, leia), (leia, han)]
+    contents = {}
+    for number, (presenter, audience) in enumerate(pairs * 2):
+        name = f"video{number}.mp4"
+        contents[audience.name, f"{presenter.name}_{name}"] = content_of(400_000, seed=number)
+        presenter.writes(name, contents[audience.name, f"{presenter.name}_{name}"])
+    for number, (presenter, audience) in enumerate(pairs * 2):
+        table.send(presenter, f"video{number}.mp4", audience)
+    for client in (yoda, han, leia):
+        ends = [client.hears() for _ in range(8)]
+        assert sum(isinstance(end, Uploaded) for end in ends) == 4
+        assert sum(isinstance(end, Received) for end in ends) == 4
+    for (name, filename), content in contents.items():
+        assert (table.root / name / filename).read_bytes() == content
+
+
+def test_an_offer_may_come_before_the_servers_notice(
+    table: Table, yoda: Client, han: Client
+) -> None:
+    yoda.writes("a.mp4", b"abc")
+    ours, theirs = table.tickets_for(yoda, han)
+    yoda.transfers.present(ours, yoda.opens("a.mp4"))
+    time.sleep(0.15)  # the lateness itself is what is tested: the first offers find nobody
+    han.transfers.expect(theirs)
+    assert han.hears() == Received("a.mp4", "Yoda")
+    assert yoda.hears() == Uploaded("a.mp4", "Han")
+
+
+def test_an_existing_file_is_replaced_by_a_verified_one(
+    table: Table, yoda: Client, han: Client
+) -> None:
+    han.writes("Yoda_a.mp4", b"old")
+    yoda.writes("a.mp4", b"new")
+    table.send(yoda, "a.mp4", han)
+    assert han.hears() == Received("a.mp4", "Yoda")
+    assert han.stored() == {"Yoda_a.mp4": b"new"}
+
+
+def test_a_directory_in_its_place_is_not_replaced(table: Table, yoda: Client, han: Client) -> None:
+    (han.directory / "Yoda_a.mp4").mkdir()
+    yoda.writes("a.mp4", b"new")
+    table.send(yoda, "a.mp4", han)
+    assert yoda.hears() == SendFailed("a.mp4", "Han", "a directory has this name")
+    assert han.hears() == ReceiveFailed("a.mp4", "Yoda", "a directory has this name")
+    assert (han.directory / "Yoda_a.mp4").is_dir()
+
+
+def test_a_second_transfer_to_the_same_name_is_refused(
+    table: Table, yoda: Client, han: Client
+) -> None:
+    """«while one transfer to a final name runs, a second to the same is refused»"""
+    content = content_of(2 * MEGABYTE)
+    yoda.writes("a.mp4", content)
+    with Relay(yoda.address, han.address, seed=1, delay=0.02) as relay:
+        table.send(yoda, "a.mp4", han, relay)
+        table.send(yoda, "a.mp4", han, relay)
+        reason = "a file of this name is being received already"
+        assert {yoda.hears(), yoda.hears()} == {
+            SendFailed("a.mp4", "Han", reason),
+            Uploaded("a.mp4", "Han"),
+        }
+        assert {han.hears(), han.hears()} == {
+            ReceiveFailed("a.mp4", "Yoda", reason),
+            Received("a.mp4", "Yoda"),
+        }
+    assert han.stored() == {"Yoda_a.mp4": content}
+    table.send(yoda, "a.mp4", han)  # the name is free again
+    assert yoda.hears() == Uploaded("a.mp4", "Han")
+
+
+def test_who_leaves_tells_the_other(table: Table, yoda: Client, han: Client) -> None:
+    """S11: «Files still on their way are given up, and both sides are told as in S12.»"""
+    yoda.writes("a.mp4", content_of(20 * MEGABYTE))
+    han.writes("b.mp4", content_of(20 * MEGABYTE))
+    with Relay(yoda.address, han.address, seed=1, delay=0.05) as one:
+        table.send(yoda, "a.mp4", han, one)
+        with Relay(han.address, yoda.address, seed=1, delay=0.05) as other:
+            table.send(han, "b.mp4", yoda, other)
+            wait_until(lambda: han.unfinished() and yoda.unfinished())
+            started = time.monotonic()
+            yoda.transfers.close()
+            assert time.monotonic() - started < 1.5
+            given_up = "it was given up"
+            assert {han.hears(), han.hears()} == {
+                ReceiveFailed("a.mp4", "Yoda", given_up),
+                SendFailed("b.mp4", "Yoda", given_up),
+            }
+            assert {yoda.hears(), yoda.hears()} == {
+                SendFailed("a.mp4", "Han", given_up),
+                ReceiveFailed("b.mp4", "Han", given_up),
+            }
+    assert han.stored().keys() == {"b.mp4"}
+    assert yoda.stored().keys() == {"a.mp4"}
+    assert han.unfinished() == yoda.unfinished() == []
+
+
+@pytest.mark.slow
+def test_a_peer_that_falls_silent_is_gone(table: Table, yoda: Client, han: Client) -> None:
+    """«A peer silent for 15 s is gone.»"""
+    yoda.writes("a.mp4", content_of(20 * MEGABYTE))
+    with Relay(yoda.address, han.address, seed=1, delay=0.02) as relay:
+        table.send(yoda, "a.mp4", han, relay)
+        wait_until(han.unfinished)
+        relay.cut = True
+        started = time.monotonic()
+        gone = "the other side is gone"
+        assert yoda.hears(within=17) == SendFailed("a.mp4", "Han", gone)
+        assert han.hears(within=2) == ReceiveFailed("a.mp4", "Yoda", gone)
+        assert 14.5 < time.monotonic() - started < 16.5
+    assert han.stored() == {}
+    assert han.unfinished() == []
+
+
+def test_a_file_that_changes_while_it_is_sent_fails_at_both_ends(
+    table: Table, yoda: Client, han: Client
+) -> None:
+    yoda.writes("a.mp4", content_of(MEGABYTE))
+    ours, theirs = table.tickets_for(yoda, han)
+    file = yoda.opens("a.mp4")
+    with (yoda.directory / "a.mp4").open("r+b") as changed:
+        changed.truncate(1000)
+    han.transfers.expect(theirs)
+    yoda.transfers.present(ours, file)
+    reason = "the file changed while it was sent"
+    assert yoda.hears() == SendFailed("a.mp4", "Han", reason)
+    assert han.hears() == ReceiveFailed("a.mp4", "Yoda", reason)
+    assert han.stored() == {}
+
+
+def test_a_file_that_is_rewritten_while_it_is_sent_fails(
+    table: Table, yoda: Client, han: Client
+) -> None:
+    yoda.writes("a.mp4", content_of(MEGABYTE))
+    file = replace(yoda.opens("a.mp4"), modified=0)  # as if written to since it was opened
+    ours, theirs = table.tickets_for(yoda, han)
+    han.transfers.expect(theirs)
+    yoda.transfers.present(ours, file)
+    assert yoda.hears() == SendFailed("a.mp4", "Han", "the file changed while it was sent")
+    assert isinstance(han.hears(), ReceiveFailed)
+    assert han.stored() == {}
+
+
+def test_a_symbolic_link_in_place_of_the_hidden_folder_is_not_followed(
+    table: Table, yoda: Client, han: Client, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (han.directory / HIDDEN).symlink_to(elsewhere)
+    yoda.writes("a.mp4", b"abc")
+    table.send(yoda, "a.mp4", han)
+    assert yoda.hears() == SendFailed("a.mp4", "Han", "the file cannot be written")
+    assert isinstance(han.hears(), ReceiveFailed)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_an_address_that_is_none_fails_at_once(table: Table, yoda: Client) -> None:
+    yoda.writes("a.mp4", b"abc")
+    yoda.transfers.present(Ticket(1, bytes(32), "Han", "no.such", 1), yoda.opens("a.mp4"))
+    assert isinstance(yoda.hears(), SendFailed)
+
+
+def test_nothing_is_begun_after_the_end(table: Table, yoda: Client) -> None:
+    yoda.writes("a.mp4", b"abc")
+    yoda.transfers.close()
+    yoda.transfers.close()
+    ticket = Ticket(1, bytes(32), "Han", LOCALHOST, 9)
+    yoda.transfers.present(ticket, yoda.opens("a.mp4"))
+    assert yoda.reports.empty()
+
+
+def test_transfers_that_were_never_started_can_be_closed(tmp_path: Path) -> None:
+    Transfers(bind_udp(0), tmp_path, report=lambda _report: None).close()
+
+
+def test_a_taken_port_is_an_error() -> None:
+    with bind_udp(0) as sock, pytest.raises(OSError, match="in use"):
+        bind_udp(sock.getsockname()[1])
+
+
+class Stranger:
+    """Speaks the protocol with a key of its choice, from a socket of its own."""
+
+    def __init__(self, key: bytes, connection: int) -> None:
+        self.seal = Seal(key, connection=connection, from_presenter=True)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((LOCALHOST, 0))
+        self.socket.settimeout(0.3)
+        self.port: int = self.socket.getsockname()[1]
+
+    def says(self, client: Client, *frames: Offer | Abort | Ack, number: int = 0) -> None:
+        self.socket.sendto(self.seal.seal_control(number, frames), client.address)
+
+    def is_answered(self) -> bool:
+        try:
+            self.socket.recv(2048)
+        except TimeoutError:
+            return False
+        return True
+
+
+@pytest.mark.parametrize("name", ["../x", "/tmp/x", ".x", "a\nb\x1b[2J", "", "a" * 300])
+def test_hostile_names_in_an_offer_are_refused(han: Client, name: str) -> None:
+    key = bytes(32)
+    stranger = Stranger(key, 5)
+    han.transfers.expect(Ticket(5, key, "Yoda", LOCALHOST, stranger.port))
+    stranger.says(han, Offer(3, CHUNK_SIZE, name))
+    report = han.hears()
+    assert isinstance(report, ReceiveFailed)
+    assert report.reason == "the file name is not allowed"
+    assert all(character.isprintable() for character in report.filename)
+    assert stranger.is_answered()
+    assert list(han.directory.iterdir()) == []
+    stranger.socket.close()
+
+
+def test_only_who_was_announced_is_listened_to(table: Table, yoda: Client, han: Client) -> None:
+    """Wrong key, wrong address, wrong number: no answer, no file, and the right one still comes."""
+    ours, theirs = table.tickets_for(yoda, han)
+    han.transfers.expect(theirs)
+    offer = Offer(3, CHUNK_SIZE, "evil.mp4")
+    for key, connection in ((bytes(32), 1), (theirs.key, 1), (theirs.key, 2)):
+        stranger = Stranger(key, connection)
+        stranger.says(han, offer)
+        stranger.socket.sendto(b"", han.address)
+        stranger.socket.sendto(b"x" * 3000, han.address)
+        assert not stranger.is_answered()
+        stranger.socket.close()
+    yoda.writes("a.mp4", b"abc")
+    yoda.transfers.present(ours, yoda.opens("a.mp4"))
+    assert han.hears() == Received("a.mp4", "Yoda")
+    assert han.stored() == {"Yoda_a.mp4": b"abc"}
+
+
+def test_an_offer_larger_than_the_disk_is_refused_before_the_first_byte(han: Client) -> None:
+    key = bytes(32)
+    stranger = Stranger(key, 5)
+    han.transfers.expect(Ticket(5, key, "Yoda", LOCALHOST, stranger.port))
+    stranger.says(han, Offer(1 << 42, CHUNK_SIZE, "huge.mp4"))  # more than any file system here
+    assert han.hears() == ReceiveFailed("huge.mp4", "Yoda", "no space left")
+    assert han.stored() == {}
+    assert han.unfinished() == []
+    stranger.socket.close()
+
+
+def test_a_forged_reason_cannot_be_played_twice(han: Client) -> None:
+    key = bytes(32)
+    stranger = Stranger(key, 5)
+    han.transfers.expect(Ticket(5, key, "Yoda", LOCALHOST, stranger.port))
+    stranger.says(han, Offer(3, CHUNK_SIZE, "a.mp4"), number=4)
+    stranger.says(han, Abort(Reason.UNKNOWN), number=4)  # a number that was used: not heard
+    stranger.says(han, Abort(Reason.GIVEN_UP), number=5)
+    assert han.hears() == ReceiveFailed("a.mp4", "Yoda", "it was given up")
+    stranger.socket.close()
+
+
+def wait_until(condition: object, within: float = 5.0) -> None:
+    """Look every 2 ms until the condition holds."""
+    assert callable(condition)
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"{condition} did not hold within {within} s"
+        time.sleep(0.002)

@@ -1,0 +1,169 @@
+"""SPEC S12: what is opened to be sent, and what becomes of unfinished data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from toom_client.files import (
+    HIDDEN,
+    KEPT,
+    FileFault,
+    IncomingFile,
+    OpenedFile,
+    hidden_folder,
+    open_for_sending,
+    sweep,
+)
+from toom_protocol.transfer.frames import Reason
+
+
+def test_a_regular_file_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"abc")
+    file = open_for_sending(tmp_path, "a.mp4")
+    assert isinstance(file, OpenedFile)
+    assert (file.filename, file.size) == ("a.mp4", 3)
+    assert file.read(1, 2) == b"bc"
+    file.check_unchanged()
+    with pytest.raises(FileFault) as fault:
+        file.read(0, 4)
+    assert fault.value.reason is Reason.FILE_CHANGED
+    os.utime(tmp_path / "a.mp4", ns=(1, 1))
+    with pytest.raises(FileFault):
+        file.check_unchanged()
+    file.close()
+    with pytest.raises(FileFault) as fault:
+        file.read(0, 1)
+    assert fault.value.reason is Reason.CANNOT_READ
+
+
+@pytest.mark.parametrize(
+    ("filename", "why"),
+    [
+        ("missing.mp4", "missing.mp4 does not exist"),
+        ("folder", "folder is a directory"),
+        ("fifo", "fifo is not a regular file"),
+        ("loop", "loop cannot be read: Too many levels of symbolic links"),
+        ("../a.mp4", "../a.mp4 cannot be sent: the name holds a /"),
+        (".hidden", ".hidden cannot be sent: the name begins with a dot"),
+        ("a\n", "a\\n cannot be sent: the name holds a control character or is no valid UTF-8"),
+    ],
+)
+def test_what_cannot_be_sent_is_said_in_one_line(tmp_path: Path, filename: str, why: str) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")  # opening it must not hang
+    (tmp_path / "loop").symlink_to("loop")
+    assert open_for_sending(tmp_path, filename) == why
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch(mode=0)
+    assert open_for_sending(tmp_path, "a.mp4") == "a.mp4 cannot be read: Permission denied"
+
+
+def prepared(directory: Path, size: int = 4) -> IncomingFile:
+    file = IncomingFile(directory, "Yoda_a.mp4", size)
+    file.prepare()
+    return file
+
+
+def test_unfinished_data_is_hidden_until_it_is_committed(tmp_path: Path) -> None:
+    file = prepared(tmp_path)
+    assert os.listdir(tmp_path) == [HIDDEN]
+    assert len(os.listdir(tmp_path / HIDDEN)) == 1
+    file.write([memoryview(b"ab"), memoryview(b"cd")], 0)
+    assert file.read(1, 2) == b"bc"
+    file.commit()
+    assert (tmp_path / "Yoda_a.mp4").read_bytes() == b"abcd"
+    file.discard()
+    assert (tmp_path / "Yoda_a.mp4").read_bytes() == b"abcd"
+    assert os.listdir(tmp_path / HIDDEN) == []
+
+
+def test_after_discard_nothing_appears(tmp_path: Path) -> None:
+    file = prepared(tmp_path)
+    file.discard()
+    for step in (file.prepare, file.commit):
+        with pytest.raises(FileFault) as fault:
+            step()
+        assert fault.value.reason is Reason.GIVEN_UP
+    assert os.listdir(tmp_path / HIDDEN) == []
+    with pytest.raises(FileFault) as fault:
+        file.write([memoryview(b"a")], 0)
+    assert fault.value.reason is Reason.CANNOT_WRITE
+    with pytest.raises(FileFault) as fault:
+        file.read(0, 1)
+    assert fault.value.reason is Reason.CANNOT_READ
+
+
+def test_a_directory_that_takes_the_name_meanwhile_is_kept(tmp_path: Path) -> None:
+    file = prepared(tmp_path)
+    (tmp_path / "Yoda_a.mp4").mkdir()
+    with pytest.raises(FileFault) as fault:
+        file.commit()
+    assert fault.value.reason is Reason.NAME_IS_DIRECTORY
+    file.discard()
+
+
+def test_the_hidden_folder_is_private_and_real(tmp_path: Path) -> None:
+    folder = hidden_folder(tmp_path)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert hidden_folder(tmp_path) == folder
+    folder.rmdir()
+    folder.write_bytes(b"")
+    with pytest.raises(NotADirectoryError):
+        hidden_folder(tmp_path)
+
+
+def test_what_is_older_than_a_day_is_swept(tmp_path: Path) -> None:
+    """«where unfinished data may wait at most 24 h»"""
+    folder = hidden_folder(tmp_path)
+    now = time.time()
+    for name, age in (("old.part", KEPT + 60), ("new.part", KEPT - 60), ("rooms", KEPT + 60)):
+        (folder / name).touch()
+        os.utime(folder / name, (now - age, now - age))
+    sweep(tmp_path, now=now)
+    assert sorted(os.listdir(folder)) == ["new.part", "rooms"]
+    sweep(tmp_path / "nowhere")
+
+
+def test_a_link_in_place_of_the_folder_is_not_swept(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "old.part").touch()
+    (tmp_path / HIDDEN).symlink_to(elsewhere)
+    sweep(tmp_path, now=time.time() + 2 * KEPT)
+    assert (elsewhere / "old.part").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root can mount a small file system")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("mounting a tmpfs is not allowed here")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_is_known_before_the_first_byte(small_disk: Path) -> None:
+    file = IncomingFile(small_disk, "Yoda_a.mp4", 2_000_000)
+    with pytest.raises(FileFault) as fault:
+        file.prepare()
+    assert fault.value.reason is Reason.NO_SPACE
+    file.discard()
+    assert os.listdir(small_disk / HIDDEN) == []
+    prepared(small_disk, 500_000).discard()

@@ -1,0 +1,120 @@
+"""A small seeded UDP relay over real loopback sockets, with delay and loss.
+
+Each of the two ends gets a socket of the relay's that stands for the other end: what `left` sends
+to `left_sees` arrives at `right` from `right_sees`, later or not at all.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+Address = tuple[str, int]
+
+
+class Relay:
+    """Carries datagrams between two addresses until it is closed."""
+
+    def __init__(
+        self,
+        left: Address,
+        right: Address,
+        *,
+        seed: int,
+        loss: float = 0.0,
+        delay: float = 0.005,
+        spoil: Callable[[bytes], list[bytes]] | None = None,
+    ) -> None:
+        """Start.
+
+        Args:
+            delay: seconds one way.
+            spoil: makes of a datagram what is carried instead of it (damaged, twice, forged …).
+        """
+        self._ends = (left, right)
+        self._sockets = (_socket(), _socket())  # what left sees, what right sees
+        self._rng = random.Random(seed)
+        self._loss, self._delay = loss, delay
+        self._spoil = spoil
+        self._stop_reader, self._stop = socket.socketpair()
+        self.cut = False
+        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        self._thread.start()
+
+    @property
+    def left_sees(self) -> Address:
+        return self._sockets[0].getsockname()
+
+    @property
+    def right_sees(self) -> Address:
+        return self._sockets[1].getsockname()
+
+    def __enter__(self) -> Relay:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.send(b"\0")
+        self._thread.join(5)
+        for sock in (*self._sockets, self._stop, self._stop_reader):
+            sock.close()
+
+    def _run(self) -> None:
+        left_sees, right_sees = self._sockets
+        # received on one socket: leaves from the other one to the other end
+        routes = {left_sees: (right_sees, self._ends[1]), right_sees: (left_sees, self._ends[0])}
+        waiting: list[tuple[float, int, socket.socket, bytes, Address]] = []
+        order = 0
+        while True:
+            patience = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
+            ready, _, _ = select.select([*routes, self._stop_reader], [], [], patience)
+            if self._stop_reader in ready:
+                return
+            for sock in ready:
+                for datagram in self._taken(sock):
+                    order += 1
+                    due = time.monotonic() + self._delay
+                    heapq.heappush(waiting, (due, order, *_leg(routes[sock], datagram)))
+            while waiting and waiting[0][0] <= time.monotonic():
+                _, _, out, datagram, end = heapq.heappop(waiting)
+                try:
+                    out.sendto(datagram, end)
+                except OSError:
+                    continue  # nobody is there any more: lost, as on a real network
+
+    def _taken(self, sock: socket.socket) -> list[bytes]:
+        taken = []
+        for _ in range(64):
+            try:
+                datagram = sock.recv(2048)
+            except OSError:
+                break
+            if self.cut or self._rng.random() < self._loss:
+                continue
+            taken += [datagram] if self._spoil is None else self._spoil(datagram)
+        return taken
+
+
+def _leg(
+    route: tuple[socket.socket, Address], datagram: bytes
+) -> tuple[socket.socket, bytes, Address]:
+    out, end = route
+    return out, datagram, end
+
+
+def _socket() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    sock.bind(("127.0.0.1", 0))
+    sock.setblocking(False)
+    return sock

@@ -1,0 +1,37 @@
+"""PROTOCOL 5.4: which chunks are here, in flat memory."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toom_protocol.transfer.chunks import ChunkMap
+
+
+@given(
+    st.integers(0, 90),
+    st.integers(1, 20),
+    st.lists(st.tuples(st.integers(0, 95), st.integers(1, 12)), max_size=120),
+)
+def test_each_chunk_is_new_once(total: int, window: int, runs: list[tuple[int, int]]) -> None:
+    chunks, model = ChunkMap(total, window=window), set[int]()
+    for chunk, count in runs:
+        taken = {n for n in range(chunk, chunk + count) if n < chunks.credit} - model
+        pieces = chunks.add(chunk, count)
+        assert {n for start, size in pieces for n in range(start, start + size)} == taken
+        assert sum(size for _, size in pieces) == len(taken)
+        model |= taken
+        hole = next(n for n in range(total + 1) if n not in model or n == total)
+        assert chunks.contiguous == hole
+        assert chunks.credit == min(total, hole + window)
+        assert chunks.whole == (len(model) == total)
+
+
+def test_memory_stays_flat_over_a_long_file() -> None:
+    chunks = ChunkMap(1_000_000, window=64)
+    for chunk in range(0, 1_000_000, 40):
+        assert chunks.add(chunk, 40) == [(chunk, 40)]
+    assert chunks.whole
+    assert chunks.add(5, 1) == []
+
+
+def test_a_file_of_nothing_is_whole() -> None:
+    assert ChunkMap(0).whole

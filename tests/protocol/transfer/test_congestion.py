@@ -1,0 +1,208 @@
+"""PROTOCOL 5.6: what the controller makes of acknowledgements, fed by hand.
+
+How it fares on links is in test_pair.
+"""
+
+import math
+
+import pytest
+
+from toom_protocol.transfer.congestion import (
+    INITIAL_WINDOW,
+    MAX_QUANTUM,
+    MIN_QUANTUM,
+    MIN_WINDOW,
+    LossTolerant,
+    Phase,
+)
+from toom_protocol.transfer.recovery import Sample
+
+RTT = 0.050
+
+
+class Path:
+    """Acknowledgements as a path of constant rate would give them, one round trip each."""
+
+    def __init__(self, *, rtt: float = RTT, rate: float = 8000.0) -> None:
+        self.control = LossTolerant(initial_rtt=rtt)
+        self.now = 0.0
+        self.delivered = 0
+        self.rtt, self.rate = rtt, rate
+
+    def rounds(
+        self,
+        count: int,
+        *,
+        loss: float = 0.0,
+        rtt: float | None = None,
+        in_flight: int | None = None,
+        limited: bool = False,
+    ) -> LossTolerant:
+        """Let `count` round trips pass, each with one acknowledgement of a pipe's packets."""
+        for _ in range(count):
+            rtt_now = self.rtt if rtt is None else rtt
+            prior, pipe = self.delivered, int(self.rate * self.rtt)
+            sent_at, self.now = self.now, self.now + rtt_now
+            self.delivered += pipe
+            sample = Sample(
+                now=self.now,
+                acked=pipe,
+                lost=int(pipe * loss / (1 - loss)),
+                rate=self.rate,
+                rtt=rtt_now,
+                sent_at=sent_at,
+                prior_delivered=prior,
+                delivered=self.delivered,
+                in_flight=pipe // 2 if in_flight is None else in_flight,
+                limited=limited,
+            )
+            self.control.on_ack(sample)
+        return self.control
+
+    def cruising(self) -> LossTolerant:
+        self.rounds(6)
+        for _ in range(20):
+            if self.rounds(1).phase is Phase.CRUISE:
+                return self.control
+        raise AssertionError("never cruised")
+
+
+def test_the_start_is_a_window_in_a_quarter_of_a_round_trip() -> None:
+    control = LossTolerant(initial_rtt=RTT)
+    assert control.window == INITIAL_WINDOW
+    assert control.pacing_rate == pytest.approx(INITIAL_WINDOW / (RTT / 4))
+    assert control.pipe == 0
+    assert control.random_loss == 0
+
+
+def test_startup_ends_when_the_rate_no_longer_grows() -> None:
+    path = Path()
+    path.rate = 1000
+    for _ in range(4):
+        assert path.rounds(1).phase is Phase.STARTUP
+        path.rate *= 1.5
+    assert path.rounds(5, in_flight=10_000).phase is Phase.DRAIN
+    assert path.control.pacing_rate == pytest.approx(0.5 * path.control.bandwidth)
+    assert path.rounds(5, in_flight=10_000).phase is not Phase.DRAIN  # at most four rounds
+
+
+def test_a_sender_without_enough_to_send_does_not_end_startup() -> None:
+    path = Path()
+    assert path.rounds(10, limited=True).phase is Phase.STARTUP
+    path.rate = 100
+    bandwidth = path.control.bandwidth
+    path.rounds(1, limited=True)
+    assert path.control.bandwidth == bandwidth
+
+
+def test_cruising_follows_the_model() -> None:
+    path = Path()
+    control = path.cruising()
+    assert control.pipe == pytest.approx(400)
+    assert control.pacing_rate == pytest.approx(8000)
+    assert control.window == int(1.25 * 400 + 3 * control.quantum)
+    assert control.quantum == 8
+
+
+def test_the_cycle_probes_up_and_drains() -> None:
+    path, seen = Path(), []
+    path.cruising()
+    for _ in range(40):
+        seen.append(path.rounds(1).phase)
+    assert {Phase.UP, Phase.DOWN, Phase.CRUISE} <= set(seen)
+    after_up = [b for a, b in zip(seen, seen[1:], strict=False) if a is Phase.UP is not b]
+    assert set(after_up) == {Phase.DOWN}
+
+
+def test_a_drained_queue_is_awaited_after_a_probe() -> None:
+    path = Path()
+    path.cruising()
+    while path.rounds(1, in_flight=10_000).phase is not Phase.DOWN:
+        pass
+    assert path.rounds(2, in_flight=10_000).phase is Phase.DOWN
+    assert path.rounds(1, in_flight=100).phase is Phase.CRUISE
+
+
+def test_random_loss_is_paid_for_by_the_pace_and_no_window_is_cut() -> None:
+    path = Path()
+    path.cruising()
+    control = path.rounds(60, loss=0.05)
+    assert control.random_loss == pytest.approx(0.05, abs=0.01)
+    while control.phase is not Phase.CRUISE:
+        path.rounds(1, loss=0.05)
+    assert control.pacing_rate == pytest.approx(8000 / (1 - control.random_loss))
+    assert control.window >= 1.25 * control.pipe
+
+
+def test_loss_with_a_standing_queue_is_congestion() -> None:
+    path = Path()
+    control = path.cruising()
+    before = control.window
+    path.rounds(1, loss=0.3, rtt=2 * RTT, in_flight=300)
+    assert control.window < before
+    assert control.window >= control.pipe / 2
+    assert control.random_loss == 0
+    path.rounds(60)
+    assert control._cap == math.inf  # forgotten in time
+
+
+def test_congestion_ends_startup() -> None:
+    path = Path()
+    path.rounds(1)
+    assert path.rounds(1, loss=0.4, rtt=2 * RTT, in_flight=10_000).phase is Phase.DRAIN
+    path.rounds(1, loss=0.4, rtt=2 * RTT, in_flight=10_000)
+    assert path.control._cap == math.inf  # what startup lost costs no window
+
+
+def test_the_smallest_round_trip_is_measured_anew() -> None:
+    """It may have been taken behind somebody's queue, or the path has become longer."""
+    path = Path()
+    path.cruising()
+    seen = set()
+    for _ in range(400):
+        control = path.rounds(1, rtt=0.06, in_flight=100)
+        seen.add(control.phase)
+        if control.phase is Phase.PROBE_RTT:
+            assert control.window <= control.pipe / 2 + 1
+    assert Phase.PROBE_RTT in seen
+    assert control._min_rtt == pytest.approx(0.06)
+
+
+def test_a_probe_waits_until_little_is_out() -> None:
+    path = Path()
+    path.cruising()
+    while path.rounds(1, in_flight=1).phase is not Phase.PROBE_RTT:
+        pass
+    for _ in range(5):
+        assert path.rounds(1, in_flight=10_000).phase is Phase.PROBE_RTT
+    path.rounds(1, in_flight=1)
+    path.rounds(2, in_flight=1)
+    assert path.control.phase is Phase.CRUISE
+
+
+def test_on_a_lan_nothing_is_paced_until_it_is_congested() -> None:
+    path = Path(rtt=0.0005, rate=100_000)
+    control = path.cruising()
+    assert control.pacing_rate == pytest.approx(4 * 100_000)
+    assert control.window > 10_000
+    assert control.quantum == MAX_QUANTUM
+    path.rounds(20, loss=0.4, rtt=0.0015, in_flight=200)
+    assert control.window < 10_000
+    assert control.pacing_rate < 4 * 100_000
+
+
+def test_nothing_coming_back_voids_the_model() -> None:
+    path = Path()
+    control = path.cruising()
+    control.on_persistent()
+    assert control.phase is Phase.STARTUP
+    assert control.window == MIN_WINDOW
+    assert control.bandwidth == 0
+    assert control.quantum == MIN_QUANTUM
+
+
+def test_a_sample_without_a_rate_teaches_only_the_delay() -> None:
+    control = LossTolerant(initial_rtt=RTT)
+    control.on_ack(Sample(1.0, 1, 0, None, 0.04, 0.96, 0, 1, 0, False))
+    assert control.bandwidth == 0
+    assert control.window > INITIAL_WINDOW

@@ -1,0 +1,140 @@
+"""PROTOCOL 5.3 and 5.4: the frames of control datagrams."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toom_protocol.errors import MalformedPacket
+from toom_protocol.transfer.frames import (
+    MAX_RANGES,
+    Abort,
+    Accept,
+    Ack,
+    Done,
+    End,
+    Fin,
+    Frame,
+    Offer,
+    Ping,
+    Reason,
+    Refuse,
+    decode_frames,
+    encode_frames,
+)
+from toom_protocol.transfer.packets import CHUNK_SIZE
+
+U32 = st.integers(0, 2**32 - 1)
+DELAYS = st.integers(0, 10**6).map(lambda n: n / 1000)  # whole milliseconds
+RANGES = st.lists(st.integers(0, 10**6), unique=True, max_size=2 * MAX_RANGES).map(
+    lambda cuts: tuple(
+        (a, b) for a, b in reversed(list(zip(sorted(cuts)[::2], sorted(cuts)[1::2], strict=False)))
+    )
+)
+REASONS = st.sampled_from(Reason)
+FRAMES: st.SearchStrategy[Frame] = st.one_of(
+    st.builds(
+        Offer,
+        st.integers(0, 2**64 - 1),
+        st.integers(0, 65535),
+        st.text(max_size=200),
+        st.integers(0, 255),
+        st.integers(0, 255),
+        st.integers(0, 255),
+    ),
+    st.builds(Accept, U32, DELAYS, U32, U32),
+    st.builds(Refuse, REASONS),
+    st.builds(Ack, DELAYS, U32, U32, RANGES),
+    st.builds(Fin, st.binary(min_size=32, max_size=32)),
+    st.just(Done()),
+    st.builds(Abort, REASONS),
+    st.just(End()),
+    st.just(Ping()),
+)
+
+
+@given(st.lists(FRAMES, max_size=3))
+def test_frames_come_back(frames: list[Frame]) -> None:
+    found = decode_frames(encode_frames(frames))
+    assert [in_milliseconds(frame) for frame in found] == [in_milliseconds(f) for f in frames]
+
+
+def in_milliseconds(frame: Frame) -> Frame:
+    """Delays travel in whole microseconds: compare them more coarsely."""
+    if isinstance(frame, Accept | Ack):
+        return replace(frame, delay=round(frame.delay + 2e-6, 3))
+    return frame
+
+
+def test_the_bytes_are_those_of_the_document() -> None:
+    assert encode_frames((Offer(258, 1172, "a.mp4"),)) == bytes.fromhex(
+        "01 0012 01 01 01 0000000000000102 0494" + b"a.mp4".hex()
+    )
+    assert encode_frames((Abort(Reason.NO_SPACE), Ping())) == bytes.fromhex("07 0001 07 09 0000")
+    assert encode_frames((Ack(0.001, 5, 6, ((7, 9), (1, 2))),)) == bytes.fromhex(
+        "04 001d 000003e8 00000005 00000006 02 00000007 00000009 00000001 00000002"
+    )
+
+
+def test_the_largest_acknowledgement_fits_a_datagram() -> None:
+    ranges = tuple((2 * n, 2 * n + 1) for n in reversed(range(MAX_RANGES)))
+    accept = Accept(2**32 - 1, 1.0, 2**32 - 1, 2**32 - 1)
+    assert len(encode_frames((accept, Ack(1e9, 2**32 - 1, 2**32 - 1, ranges)))) <= CHUNK_SIZE
+
+
+def test_unknown_frames_are_skipped() -> None:
+    assert decode_frames(bytes.fromhex("77 0003 616263 09 0000")) == (Ping(),)
+
+
+def test_a_reason_from_the_future_is_still_a_failure() -> None:
+    assert decode_frames(bytes.fromhex("07 0001 c8")) == (Abort(Reason.UNKNOWN),)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "09",  # a frame's head cut short
+        "09 0001",  # its body is missing
+        "01 0003 010101",  # an offer without its numbers
+        "01 000e 010101 0000000000000001 0494 ff",  # a name that is no UTF-8
+        "02 0001 00",
+        "03 0000",  # no reason
+        "04 0001 00",
+        "04 000d 00000000 00000000 00000000 01",  # a range is missing
+        "04 0015 00000000 00000000 00000000 01 00000002 00000002",  # an empty range
+        "04 001d 00000000 00000000 00000000 02 00000001 00000002 00000003 00000004",  # ascending
+        "04 000d 00000000 00000000 00000000 ff",  # too many
+        "05 0001 00",  # a short digest
+    ],
+)
+def test_malformed_frames(payload: str) -> None:
+    with pytest.raises(MalformedPacket):
+        decode_frames(bytes.fromhex(payload))
+
+
+def test_an_endless_name_is_malformed() -> None:
+    with pytest.raises(MalformedPacket, match="a name of 1001 bytes"):
+        decode_frames(encode_frames((Offer(1, 1172, "x" * 1001),)))
+
+
+def test_twenty_thousand_random_payloads_fail_in_one_way_only() -> None:
+    rng = random.Random(2)
+    for _ in range(20_000):
+        size = rng.randrange(0, 40)
+        body = rng.randbytes(size)
+        head = bytes((rng.randrange(0, 11),)) + size.to_bytes(2, "big")
+        try:
+            decode_frames(head + body if rng.random() < 0.9 else body)
+        except MalformedPacket:
+            continue
+
+
+@given(st.binary(max_size=300))
+def test_any_payload_fails_in_one_way_only(payload: bytes) -> None:
+    try:
+        frames = decode_frames(payload)
+    except MalformedPacket:
+        return
+    assert decode_frames(encode_frames(frames)) == frames

@@ -1,0 +1,181 @@
+"""PROTOCOL 5.5: loss by packets and by time, probes, samples; RFC 9002 6, RFC 8985 6."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toom_protocol.transfer.recovery import MAX_REORDERING_STEPS, Recovery
+
+
+def sending(*runs: tuple[float, int, int], start: int = 0) -> Recovery:
+    """A recovery that sent runs (time, first packet, count); chunk = packet + 1000."""
+    recovery = Recovery(now=0.0)
+    recovery.rtt.sample(0.100, ack_delay=0.0)
+    for time, number, count in runs:
+        recovery.on_sent(number, number + 1000, count, now=time, limited=False)
+    return recovery
+
+
+def test_three_packets_later_a_packet_is_lost() -> None:
+    """RFC 9002 6.1.1: kPacketThreshold is 3"""
+    recovery = sending((0.0, 0, 10))
+    recovery.on_ack(((1, 3),), 0.0, now=0.1)
+    assert not recovery.retransmit
+    recovery.on_ack(((1, 4),), 0.0, now=0.1)
+    assert list(recovery.retransmit) == [(1000, 1)]
+    assert recovery.in_flight == 6
+
+
+def test_a_run_is_split_at_the_gaps() -> None:
+    recovery = sending((0.0, 0, 20))
+    sample = recovery.on_ack(((15, 20), (4, 8)), 0.0, now=0.1)
+    assert sample is not None
+    assert sample.acked == 9
+    assert sample.lost == 11
+    assert list(recovery.retransmit) == [(1000, 4), (1008, 7)]
+    assert recovery.in_flight == 0
+    assert recovery.deadline() is None
+
+
+def test_only_the_overtaken_part_of_a_run_is_lost() -> None:
+    recovery = sending((0.0, 0, 6))
+    recovery.on_ack(((5, 6),), 0.0, now=0.1)
+    assert list(recovery.retransmit) == [(1000, 3)]
+    assert recovery.in_flight == 2
+
+
+def test_time_declares_lost_what_packets_did_not() -> None:
+    """RFC 9002 6.1.2"""
+    recovery = sending((0.0, 0, 3))
+    recovery.on_ack(((2, 3),), 0.0, now=0.1)
+    due = recovery.deadline()
+    assert due == pytest.approx(0.100 + 0.025)  # a round trip and a quarter of the smallest
+    assert recovery.on_timer(now=0.126) == []
+    assert list(recovery.retransmit) == [(1000, 2)]
+    assert recovery.in_flight == 0
+
+
+def test_reordering_switches_the_packet_threshold_off() -> None:
+    """RFC 8985 6.2 step 4: once reordering was seen, only time counts"""
+    recovery = sending((0.0, 0, 10), (0.01, 10, 10))
+    recovery.on_ack(((1, 3),), 0.0, now=0.1)
+    recovery.on_ack(((0, 3),), 0.0, now=0.101)  # packet 0 came late
+    recovery.on_ack(((15, 16), (0, 3)), 0.0, now=0.105)
+    assert not recovery.retransmit
+    recovery.on_timer(now=0.2)
+    assert list(recovery.retransmit) == [(1003, 7), (1010, 5)]
+
+
+def test_a_spurious_loss_widens_the_reordering_window_once_a_round_trip() -> None:
+    """RFC 8985 6.2 step 4, with evidence of needless retransmissions"""
+    recovery = sending((0.0, 0, 40))
+    before = recovery.reordering_window
+    recovery.on_ack(((30, 31),), 0.0, now=0.1)
+    assert recovery.lost_total == 28
+    recovery.on_ack(((30, 31), (0, 28)), 0.0, now=0.11)
+    assert recovery.spurious_total == 28
+    assert recovery.reordering_window == 2 * before
+    for step in range(10):
+        time = 1.0 + step
+        recovery.on_sent(100 + 10 * step, 0, 10, now=time, limited=False)
+        recovery.on_ack(((105 + 10 * step, 106 + 10 * step),), 0.0, now=time + 0.1)
+        recovery.on_timer(now=time + 0.8)
+        recovery.on_ack(((100 + 10 * step, 106 + 10 * step),), 0.0, now=time + 0.85)
+    assert recovery.reordering_window == pytest.approx(MAX_REORDERING_STEPS * before)
+
+
+def test_a_late_acknowledgement_within_a_second_is_looked_for_only_among_the_declared() -> None:
+    recovery = sending((0.0, 0, 10))
+    recovery.on_ack(((5, 10),), 0.0, now=0.1)
+    assert recovery.lost_total == 5
+    recovery.on_ack(((5, 10), (0, 1)), 0.0, now=0.15)
+    recovery.on_ack(((5, 10), (0, 1)), 0.0, now=5.0)  # too late to learn from
+    assert recovery.spurious_total == 5
+
+
+def test_probes_are_the_newest_and_the_oldest_chunk() -> None:
+    """RFC 9002 6.2.4"""
+    recovery = sending((0.0, 0, 5), (0.01, 5, 5))
+    assert recovery.on_timer(now=0.02) == []
+    due = recovery.deadline()
+    assert due is not None
+    assert recovery.on_timer(now=due) == [1009, 1000]
+    assert recovery.probes == 1
+    later = recovery.deadline()
+    assert later is not None
+    assert later - due > 0.3  # doubled
+    recovery.on_ack(((0, 1),), 0.0, now=0.5)
+    assert recovery.probes == 0
+
+
+def test_one_packet_in_flight_is_probed_once() -> None:
+    recovery = sending((0.0, 0, 1))
+    assert recovery.on_timer(now=10.0) == [1000]
+
+
+def test_persistent_congestion_loses_everything() -> None:
+    """RFC 9002 7.6"""
+    recovery = sending((0.0, 0, 5), (0.01, 5, 5))
+    recovery.give_up_in_flight(now=1.0)
+    assert recovery.in_flight == 0
+    assert list(recovery.retransmit) == [(1000, 5), (1005, 5)]
+    assert recovery.on_timer(now=99.0) == []
+
+
+def test_an_acknowledgement_of_nothing_new_is_no_sample() -> None:
+    recovery = sending((0.0, 0, 5))
+    assert recovery.on_ack((), 0.0, now=0.1) is None
+    assert recovery.on_ack(((0, 5),), 0.0, now=0.1) is not None
+    assert recovery.on_ack(((0, 5),), 0.0, now=0.2) is None
+
+
+def test_the_rate_is_what_was_delivered_between() -> None:
+    recovery = Recovery(now=0.0)
+    rates = []
+    for step in range(30):
+        if step >= 10:
+            sample = recovery.on_ack(((0, 10 * (step - 9)),), 0.0, now=step * 0.01)
+            assert sample is not None
+            rates.append(sample.rate)
+        recovery.on_sent(10 * step, 0, 10, now=step * 0.01, limited=False)
+    assert rates[-1] == pytest.approx(1000)
+    assert recovery.delivered == 200
+
+
+def test_no_time_no_rate() -> None:
+    recovery = sending((0.0, 0, 5))
+    sample = recovery.on_ack(((0, 5),), 0.0, now=0.0)
+    assert sample is not None
+    assert sample.rate is None
+
+
+@pytest.mark.slow
+@given(st.integers(0, 2**32))
+def test_every_packet_is_acknowledged_lost_or_in_flight(seed: int) -> None:
+    """Chunks are never forgotten, whatever is acknowledged in whatever order."""
+    rng = random.Random(seed)
+    recovery, number, now = Recovery(now=0.0), 0, 0.0
+    delivered: set[int] = set()
+    for _ in range(40):
+        now += rng.random() * 0.05
+        count = rng.randrange(1, 9)
+        recovery.on_sent(number, number, count, now=now, limited=False)
+        number += count
+        if rng.random() < 0.7:
+            delivered |= set(rng.sample(range(number), rng.randrange(number)))
+            recovery.on_ack(as_ranges(delivered), 0.0, now=now)
+        due = recovery.deadline()
+        if due is not None and due <= now:
+            recovery.on_timer(now=now)
+    assert recovery.delivered + recovery.in_flight + recovery.lost_total == number
+    recovery.give_up_in_flight(now=now)
+    lost = {c for chunk, count in recovery.retransmit for c in range(chunk, chunk + count)}
+    assert lost | delivered == set(range(number))
+
+
+def as_ranges(numbers: set[int]) -> tuple[tuple[int, int], ...]:
+    starts = sorted(n for n in numbers if n - 1 not in numbers)
+    ends = sorted(n + 1 for n in numbers if n + 1 not in numbers)
+    return tuple(reversed(list(zip(starts, ends, strict=True))))
