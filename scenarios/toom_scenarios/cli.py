@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -159,8 +160,7 @@ def _run(options: argparse.Namespace) -> Status:
     with runner.own_stream(2 if options.json else 1) as stream:
         console = Console(file=stream, highlight=False, markup=False)
         _announce(console, request)
-        _prepare(request, console)
-        results = runner.perform(request, console)
+        results = runner.perform(_prepared(request, console), console)
         status = runner.show(console, results)
     if options.json:
         print(json.dumps(results.as_json(), indent=1, ensure_ascii=False))  # noqa: T201 - the result is for stdout
@@ -177,12 +177,14 @@ def _announce(console: Console, request: Request) -> None:
     )
 
 
-def _prepare(request: Request, console: Console) -> None:
+def _prepared(request: Request, console: Console) -> Request:
     """Sweep what dead runs left, and make sure of the images, once for all workers."""
-    if request.choice.on == "docker":
-        from .hosts.engine import prepare
+    if request.choice.on != "docker":
+        return request
+    from .hosts.engine import prepare
 
-        prepare(lambda line: console.print(line, soft_wrap=True))
+    found = prepare(lambda line: console.print(line, soft_wrap=True))
+    return replace(request, images=(found.server, found.client))
 
 
 def _list(options: argparse.Namespace) -> Status:

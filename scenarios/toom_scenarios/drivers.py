@@ -56,7 +56,9 @@ def make_driver(options: RunOptions) -> Driver:
     if options.on == "docker":
         from .hosts.docker import DockerDriver
 
-        return DockerDriver(options.run, keep=options.keep)
+        if options.images is None:
+            raise Broken("no images were named for the hosts")
+        return DockerDriver(options.run, images=options.images, keep=options.keep)
     if options.on == "compose":
         from .hosts.compose import ComposeDriver
 

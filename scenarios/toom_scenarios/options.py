@@ -25,6 +25,7 @@ class RunOptions:
         on: `local`, `docker` or `compose`.
         local_mode: which kind of local hosts; see `LocalDriver`.
         report: the folder for everything the run leaves.
+        images: of the server's host and of all others; None where none are needed.
         suite: the case files whose scenarios share the marks.
     """
 
@@ -36,6 +37,7 @@ class RunOptions:
     implementation: str | None
     video: str | None
     keep: bool
+    images: tuple[str, str] | None
     suite: tuple[str, ...]
 
     @property
@@ -59,4 +61,5 @@ class RunOptions:
     def load(cls, path: Path) -> RunOptions:
         """Read what `save` wrote."""
         told = json.loads(path.read_text())
-        return cls(**{**told, "suite": tuple(told["suite"])})
+        images = tuple(told["images"]) if told["images"] else None
+        return cls(**{**told, "suite": tuple(told["suite"]), "images": images})

@@ -94,10 +94,12 @@ class Output:
         for number in range(mark.line, len(self._lines)):
             line = self._lines[number]
             bare = without_prompts(line.text)
-            if bare != line.text and bare == self._echoes.get(number):
-                continue
+            if bare != line.text and bare in ("", self._echoes.get(number)):
+                continue  # a prompt that Enter has ended
             if number == mark.line and mark.column:
                 bare = without_prompts(line.text[mark.column :])
+                if not bare:
+                    continue  # only its newline is newer
             yield Line(number, bare, line.at)
 
     def shows_prompt(self, prompt: str, mark: Mark) -> bool:

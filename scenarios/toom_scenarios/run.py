@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import secrets
 import signal
 import sys
 import time
@@ -33,6 +34,7 @@ from .options import RunOptions
 from .progress import Progress
 from .report import write_report
 from .results import Results, Status
+from .scenario import Scenario
 from .table import print_failures, print_table
 
 INI: Final = Path(__file__).resolve().parent / "pytest.ini"
@@ -54,6 +56,7 @@ class Request:
     report: Path | None
     video: Path | None
     keep: bool
+    images: tuple[str, str] | None = None
 
 
 def automatic_jobs() -> int:
@@ -119,7 +122,7 @@ def perform(request: Request, console: Console) -> Results:
     chosen = request.selection.chosen
     name = chosen[0].name if len(chosen) == 1 else request.implementation.name
     folder = report_folder(request.report, name)
-    run = f"{datetime.now():%H%M%S}-{os.getpid()}"
+    run = f"{datetime.now():%H%M%S}-{os.getpid()}-{secrets.token_hex(2)}"
     options = RunOptions(
         run=run,
         on=request.choice.on,
@@ -129,6 +132,7 @@ def perform(request: Request, console: Console) -> Results:
         implementation=str(request.implementation_file) if request.implementation_file else None,
         video=str(request.video) if request.video else None,
         keep=request.keep,
+        images=request.images,
         suite=tuple(str(path) for path in request.selection.files),
     )
     results = Results(options.on, options.seed, request.implementation.name, folder)
@@ -140,6 +144,16 @@ def perform(request: Request, console: Console) -> Results:
     results.save()
     write_report(results)
     return results
+
+
+def in_order(chosen: Sequence[Scenario], jobs: int) -> list[Scenario]:
+    """The order in which to hand scenarios out: each worker begins with a long one.
+
+    pytest-xdist gives every worker one stretch of the list, and lets idle workers steal from the
+    ends.
+    """
+    longest_first = sorted(chosen, key=lambda each: -each.seconds)
+    return [each for worker in range(jobs) for each in longest_first[worker::jobs]]
 
 
 def _run_pytest(
@@ -170,7 +184,7 @@ def _run_pytest(
             if jobs > 1
             else ()
         ),
-        *(f"{each.path}::{each.name}" for each in request.selection.chosen),
+        *(f"{each.path}::{each.name}" for each in in_order(request.selection.chosen, jobs)),
     ]
     noise = StringIO()
     with _own_environment(), _terminated_is_interrupted(), redirect_stderr(noise):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ATTRIBUTE: Final = "__toom_scenario__"
 TIME_LIMIT: Final = 300.0  # seconds; a scenario that takes longer hangs, in spite of its deadlines
+USUAL_SECONDS: Final = 3.0
 
 ScenarioFunction = Callable[["Stage"], None]
 
@@ -35,6 +36,7 @@ class Scenario:
         hosts: how many different addresses it needs; fewer on this machine makes it unsupported.
         quote: the sentence that it checks, from the docstring.
         time_limit: seconds after which it is taken to hang.
+        seconds: about how long it takes; only the order in which scenarios begin depends on it.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Scenario:
     path: Path
     line: int
     time_limit: float = TIME_LIMIT
+    seconds: float = USUAL_SECONDS
 
 
 def scenario(
@@ -55,6 +58,7 @@ def scenario(
     weight: float = 1.0,
     hosts: int = 1,
     time_limit: float = TIME_LIMIT,
+    seconds: float = USUAL_SECONDS,
 ) -> Callable[[ScenarioFunction], ScenarioFunction]:
     """Declare that a function is a scenario; its docstring quotes the sentence of SPEC that it
     checks.
@@ -65,6 +69,7 @@ def scenario(
         weight: its share of the part's marks.
         hosts: number of different addresses it needs (2: something is tried "from another
             address").
+        seconds: about how long it takes, where that is long: long ones begin first.
         time_limit: seconds; only for a scenario that may honestly take longer than five minutes.
 
     Raises:
@@ -90,6 +95,7 @@ def scenario(
             path=Path(code.co_filename),
             line=code.co_firstlineno,
             time_limit=time_limit,
+            seconds=seconds,
         )
         setattr(function, ATTRIBUTE, about)
         return function

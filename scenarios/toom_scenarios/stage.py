@@ -299,15 +299,19 @@ class Stage:
         """
         kept = ""
         try:
-            for terminal in sorted(self._terminals, key=lambda each: isinstance(each, Client)):
-                if self._setting.keep and self._setting.driver.name != "local":
-                    continue
-                terminal.close()
+            leaves = self._setting.keep and self._setting.driver.name != "local"
+            server_first = sorted(self._terminals, key=lambda each: isinstance(each, Client))
+            for terminal in server_first:
+                terminal.settle()
+            if not leaves:
+                self._network.freeze()
+                for terminal in server_first:
+                    terminal.close()
             for host in self._hosts.values():
                 host.machine.collect(
                     self.folder / "hosts" / host.name, None if self._failed else largest
                 )
-            if self._setting.keep:
+            if leaves or self._setting.keep:
                 kept = self._network.keep()
         finally:
             if not self._setting.keep or self._setting.driver.name == "local":

@@ -6,7 +6,6 @@ from fractions import Fraction
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from .marks import PARTS, shown, tally
@@ -14,6 +13,8 @@ from .progress import STYLES
 from .results import Results, Row
 from .verdict import Verdict
 
+TEXT_WIDTH: Final = max(len(part.text) for part in PARTS)
+MARKS_WIDTH: Final = len("  0.33/1.25")
 DETAIL_LINES: Final = 45  # of one failure on the console; the report has all
 
 
@@ -42,24 +43,26 @@ def print_failures(console: Console, results: Results) -> None:
 def print_table(console: Console, results: Results) -> None:
     """The marking table of SPEC S14 for the scenarios of this run, and what it leaves open."""
     console.print()
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column()
-    grid.add_column(justify="right")
-    grid.add_column()
     for part in PARTS:
         rows = [row for row in results.rows.values() if row.scenario.part == part.name]
         if rows:
-            grid.add_row(part.text, _marks(rows), _remark(rows))
+            _print_row(console, part.text, _marks(rows), _remark(rows))
     plain = [row for row in results.rows.values() if not row.scenario.part]
     if plain:
         passed = sum(row.verdict is Verdict.PASS for row in plain)
-        grid.add_row("scenarios without marks", f"{passed} of {len(plain)}", _remark(plain))
-    console.print(grid)
+        _print_row(console, "scenarios without marks", f"{passed}/{len(plain)}", _remark(plain))
     total = results.tally()
     console.print(f"{shown(total.earned)} of {shown(total.possible)}")
     if total.not_examined:
         console.print(f"{shown(total.not_examined)} marks not examined here")
     _print_why(console, results)
+
+
+def _print_row(console: Console, text: str, marks: str, remark: Text) -> None:
+    line = Text(f"{text:<{TEXT_WIDTH}}{marks:>{MARKS_WIDTH}}")
+    line.append("  " if remark else "")
+    line.append(remark)
+    console.print(line, soft_wrap=True)
 
 
 def _marks(rows: list[Row]) -> str:

@@ -66,6 +66,7 @@ class Terminal:
         self._changed = threading.Condition()
         self._ended = False
         self._closed = False
+        self._settled = False
         self._input = START
         self._seen = START
         self._written = START
@@ -102,7 +103,8 @@ class Terminal:
         self.types(text)
         since = self._input
         self.sees_prompt(within=within)
-        return self.lines(since=since)
+        lines = self.lines(since=since)
+        return lines[1:] if lines[:1] == [""] else lines  # Enter ended the prompt's own line
 
     def _type(self, text: str | bytes, *, shown: str) -> None:
         self._feed.drain()  # what the program has printed before is older than this input
@@ -229,9 +231,7 @@ class Terminal:
             self._ended_with, "the end of the program", within, self._seen, past_the_end=True
         )
         if found[0] in CANNOT_EXECUTE and status != found[0]:
-            raise Broken(
-                f"{self.name}: the program cannot be executed: {self._last_text()}"
-            )
+            raise Broken(f"{self.name}: the program cannot be executed: {self._last_text()}")
         if status is not None and found[0] != status:
             self._fail(
                 f"{self.name} ended with status {found[0]}",
@@ -253,15 +253,21 @@ class Terminal:
     def is_running(self) -> bool:
         return not self._closed and self._carrier.exit_status() is None
 
+    def settle(self) -> None:
+        """Write down what stands there and whether the process lives, before anything is stopped."""
+        if not self._settled:
+            self._settled = True
+            with self._changed:
+                self._write_down_unfinished()
+            self._note(self.state())
+
     def close(self) -> None:
-        """End the program and everything it has started, as when a terminal's window is closed."""
+        """End the program and all it has started, as when a terminal's window is closed."""
         if self._closed:
             return
         self._pump.remove(self._feed)
         try:
-            with self._changed:
-                self._write_down_unfinished()
-            self._note(self.state())
+            self.settle()
             self._feed.close()
             self._carrier.close()
         finally:

@@ -122,6 +122,9 @@ class Network(Protocol):
     def machines(self, names: Sequence[str]) -> list[Machine]:
         """Several at once, where that is quicker than one by one."""
 
+    def freeze(self) -> None:
+        """Stop every program at once, where that is possible; the server's first."""
+
     def close(self) -> None:
         """Remove everything. May be called twice, and before anything was made."""
 

@@ -2,49 +2,88 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Final
 
 import docker
-from docker.errors import DockerException
+from docker.errors import DockerException, ImageNotFound
+from requests.exceptions import RequestException
+
+from ..base_image import ImageError
+from ..errors import Broken
+from ..images import Images, images
+from .sweep import sweep
 
 ANSWER_LIMIT: Final = 10  # seconds that an engine is given to answer at all
 CALL_LIMIT: Final = 60  # seconds for a call to a busy engine
+DEFAULT_ENGINE: Final = "unix:///var/run/docker.sock"
+TERMINAL_SCHEMES: Final = ("unix://", "tcp://")  # whose streams can be taken over
+
+
+def address() -> str:
+    """Of the engine, as in DOCKER_HOST."""
+    return os.environ.get("DOCKER_HOST") or DEFAULT_ENGINE
 
 
 def connect(timeout: int = CALL_LIMIT) -> docker.DockerClient:
     """A connection to the engine that the environment names.
 
     Raises:
-        DockerException: none answers.
+        Broken: none answers.
     """
-    client = docker.from_env(timeout=timeout)
-    client.ping()
+    try:
+        client = docker.from_env(timeout=timeout)
+        client.ping()
+    except (DockerException, RequestException, OSError) as error:
+        raise Broken(f"no container engine answers at {address()} ({root_cause(error)})") from error
     return client
 
 
 def engine_answer() -> tuple[bool, str]:
     """Whether an engine answers, and what it is or why not, in one line."""
+    if not address().startswith(TERMINAL_SCHEMES) or os.environ.get("DOCKER_TLS_VERIFY"):
+        return False, f"terminals need a unix:// or plain tcp:// engine, not {address()}"
     try:
         client = connect(ANSWER_LIMIT)
+    except Broken as error:
+        return False, str(error)
+    try:
+        return True, f"engine {client.version()['Version']} answers at {address()}"
+    except (DockerException, RequestException) as error:
+        return False, f"the engine at {address()} answers nonsense ({root_cause(error)})"
+    finally:
+        client.close()
+
+
+def root_cause(error: BaseException) -> str:
+    """The innermost reason, in one line: the SDK wraps it in three layers of its own."""
+    seen = error
+    while (deeper := seen.__cause__ or seen.__context__) is not None:
+        seen = deeper
+    text = seen.strerror if isinstance(seen, OSError) and seen.strerror else str(seen)
+    return text.splitlines()[0] if text else type(seen).__name__
+
+
+def prepare(say: Callable[[str], None]) -> Images:
+    """Before a run: sweep what dead runs left, and have the images.
+
+    Raises:
+        Broken: an image is not to be had.
+    """
+    client = connect()
+    try:
+        for line in sweep(client):
+            say(line)
         try:
-            version = client.version()
-            return True, f"engine {version['Version']} answers"
-        finally:
-            client.close()
-    except (DockerException, OSError) as error:
-        return False, f"no container engine answers ({_short(error)})"
-
-
-def _short(error: BaseException) -> str:
-    while error.__cause__ is not None or error.__context__ is not None:
-        deeper = error.__cause__ or error.__context__
-        if deeper is None or not str(deeper):
-            break
-        error = deeper
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def prepare(say: Callable[[str], None]) -> None:
-    """Before a run: sweep what dead runs left."""
-    del say
+            names = images(say)
+        except ImageError as error:
+            raise Broken(f"{error} (make image)") from error
+        for name in (names.server, names.client):
+            try:
+                client.images.get(name)
+            except ImageNotFound as error:
+                raise Broken(f"the engine has no image {name}: run `make image`") from error
+        return names
+    finally:
+        client.close()

@@ -1,0 +1,93 @@
+"""Removing what dead runs have left in the engine: containers and networks with our labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
+
+from . import owner
+
+
+def sweep(
+    client: docker.DockerClient, *, dry_run: bool = False, kept_too: bool = False
+) -> Iterator[str]:
+    """Remove containers, then networks, whose owner is proved dead. Says what went, and why."""
+    now = _time(client.info()["SystemTime"])
+
+    def runs(name: str) -> bool | None:
+        try:
+            return bool(client.containers.get(name).status == "running")
+        except NotFound:
+            return None
+
+    def proof(labels: dict[str, str], created: str) -> str:
+        if labels.get(owner.KEPT):
+            return "it was kept, and is not wanted any more" if kept_too else ""
+        return owner.is_dead(labels, (now - _time(created)).total_seconds(), runs)
+
+    everything: dict[str, str | list[str] | bool] = {"label": owner.RUN}
+    for container in client.containers.list(all=True, filters=everything, ignore_removed=True):
+        if why := proof(container.labels, container.attrs["Created"]):
+            if not dry_run:
+                remove_container(container)
+            yield f"{_verb(dry_run)} container {container.name}: {why}"
+    for network in client.networks.list(filters=everything):
+        if why := proof(network.attrs["Labels"], network.attrs["Created"]):
+            if not dry_run:
+                remove_network(network)
+            yield f"{_verb(dry_run)} network {network.name}: {why}"
+
+
+def clean(*, dry_run: bool, kept_too: bool) -> Iterator[str]:
+    """`toom clean`.
+
+    Raises:
+        Broken: no engine answers.
+    """
+    from .engine import connect  # the engine sweeps too
+
+    client = connect()
+    try:
+        found = False
+        for line in sweep(client, dry_run=dry_run, kept_too=kept_too):
+            found = True
+            yield line
+        if not found:
+            yield "nothing is left over"
+    finally:
+        client.close()
+
+
+def remove_container(container: Any) -> None:
+    """Kill and remove, with its anonymous volumes; somebody else may be quicker."""
+    try:
+        container.remove(force=True, v=True)
+    except APIError as error:
+        if error.status_code not in (404, 409):  # 409: a removal is in progress
+            raise
+
+
+def remove_network(network: Any) -> None:
+    """Remove a network of ours, with whatever end the engine still counts in it."""
+    try:
+        network.reload()
+        for end in network.attrs.get("Containers") or {}:
+            network.disconnect(end, force=True)
+        network.remove()
+    except APIError as error:
+        if error.status_code not in (403, 404):  # 403: a container is only just going
+            raise
+
+
+def _verb(dry_run: bool) -> str:
+    return "would remove" if dry_run else "removed"
+
+
+def _time(text: str) -> datetime:
+    """An engine's time, which has nine decimals of a second: Python takes six."""
+    whole, point, rest = text.partition(".")
+    return datetime.fromisoformat(whole + rest.lstrip("0123456789") if point else text)
