@@ -104,7 +104,8 @@ def _namespaces() -> Finding:
             "local hosts",
             False,
             f"all share 127.0.0.1: {why}",
-            "run as root or allow unprivileged user namespaces; else what needs a second address is unsupported",
+            "run as root or allow unprivileged user namespaces; without, what needs a second"
+            " address is unsupported",
         )
     return Finding("local hosts", True, f"a network namespace each, as {why}")
 

@@ -79,6 +79,11 @@ class Host:
                 return True
         return False
 
+    def received(self) -> int:
+        """Bytes that have come in over its network, asked of the kernel."""
+        rows = self.run(["cat", "/proc/net/dev"]).output.decode().splitlines()
+        return sum(int(row.split(":")[1].split()[0]) for row in rows if ":" in row)
+
     @property
     def machine(self) -> Machine:
         """What carries it; for the runner, not for scenarios."""

@@ -15,7 +15,7 @@ from .accounts import ACCOUNTS, CREDENTIALS, credentials
 from .deadline import Deadline, pause, wait_for
 from .errors import Unsupported, UsageError
 from .host import Host
-from .hosts.base import Driver, Machine
+from .hosts.base import Carrier, Driver, Machine
 from .implementation import Implementation, Program
 from .programs import Client, Server
 from .pump import Pump
@@ -131,6 +131,8 @@ class Stage:
         place = host or self.host("server")
         if accounts is None:
             accounts = ACCOUNTS
+        if (running := self._network.running_server()) is not None:
+            return self._joins(place, *running, accounts)
         if not isinstance(accounts, str):
             self._accounts = accounts
             accounts = credentials(accounts)
@@ -149,6 +151,20 @@ class Stage:
 
         shown = int(number) if str(number).isdigit() else 0
         self._server = Server(place, shown, start(), start)
+        return self._server
+
+    def _joins(
+        self, place: Host, port: int, console: Carrier, accounts: Mapping[str, str] | str
+    ) -> Server:
+        """A server that is up already: its files and its arguments stay as they are."""
+        if not isinstance(accounts, str):
+            self._accounts = accounts
+        terminal = self._watch(Terminal, place.name, f"{place.name} ({place.address})", console)
+
+        def again() -> Terminal:
+            raise Unsupported("the server of a running conference is not started again")
+
+        self._server = Server(place, port, terminal, again)
         return self._server
 
     def _wait_until_it_listens(self, host: Host, port: int, terminal: Terminal) -> None:
@@ -236,6 +252,11 @@ class Stage:
         **rest: Any,
     ) -> T:
         argv = program.argv(**(values or {}))
+        what = f"{place.name} ({place.address}) $ {' '.join(argv)}"
+        return self._watch(kind, name, what, place.machine.open(argv, program.environment), **rest)
+
+    def _watch(self, kind: type[T], name: str, what: str, carrier: Carrier, **rest: Any) -> T:
+        """A terminal for what is carried, with its transcript."""
         opened = sum(1 for terminal in self._terminals if terminal.name == name)
         path = (
             self.folder
@@ -243,12 +264,10 @@ class Stage:
             / (f"{name}.txt" if not opened else f"{name}.{opened + 1}.txt")
         )
         transcript = Transcript(path, name, self._timeline)
-        transcript.note(
-            self._timeline.now(), "=", f"{place.name} ({place.address}) $ {' '.join(argv)}"
-        )
+        transcript.note(self._timeline.now(), "=", what)
         terminal = kind(
             name,
-            place.machine.open(argv, program.environment),
+            carrier,
             pump=self._pump,
             timeline=self._timeline,
             transcript=transcript,

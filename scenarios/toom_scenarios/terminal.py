@@ -254,7 +254,7 @@ class Terminal:
         return not self._closed and self._carrier.exit_status() is None
 
     def settle(self) -> None:
-        """Write down what stands there and whether the process lives, before anything is stopped."""
+        """End the program and all it has started, as when the window closes."""
         if not self._settled:
             self._settled = True
             with self._changed:
@@ -262,7 +262,7 @@ class Terminal:
             self._note(self.state())
 
     def close(self) -> None:
-        """End the program and all it has started, as when a terminal's window is closed."""
+        """End the program and all it has started, as when the terminal's window closes."""
         if self._closed:
             return
         self._pump.remove(self._feed)

@@ -122,6 +122,11 @@ class Network(Protocol):
     def machines(self, names: Sequence[str]) -> list[Machine]:
         """Several at once, where that is quicker than one by one."""
 
+    def running_server(self) -> tuple[int, Carrier] | None:
+        """The port and the console of a server that is up already; None where the stage starts its
+        own.
+        """
+
     def freeze(self) -> None:
         """Stop every program at once, where that is possible; the server's first."""
 

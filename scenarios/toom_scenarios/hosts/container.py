@@ -17,7 +17,7 @@ from .archive import first_file, packed, unpack
 from .base import CANNOT_EXECUTE, Completed, FileFound
 from .exec_terminal import ExecCarrier, entry_command
 
-FIRST_LOOK: Final = 'mkdir -p "$1" && cd "$1" && pwd && id -u && id -g'
+FIRST_LOOK: Final = "mkdir -p {0} && cd {0} && pwd && id -u && id -g"
 FILES: Final = 'find . ! -type d -exec stat -c "%s %n" {} + 2>/dev/null || true'
 SETUP_LIMIT: Final = 30.0  # seconds for a small command in a container on a busy machine
 NOT_RUNNING: Final = 409  # what the engine answers to an exec in a container that has ended
@@ -30,7 +30,7 @@ class ContainerMachine:
         container: the SDK's object, started.
         engine: its address, as in DOCKER_HOST.
         network: the name of the stage's network, on which its address counts.
-        folder: of the programs; made when it is not there. Relative to the user's home.
+        folder: of the programs, in the user's home, made when it is not there; "": the image's own.
     """
 
     def __init__(
@@ -45,9 +45,8 @@ class ContainerMachine:
         container.reload()
         self.address = str(container.attrs["NetworkSettings"]["Networks"][network]["IPAddress"])
         self.directory = ""
-        where = folder if folder.startswith("/") else f"~/{folder}"
-        shell = FIRST_LOOK.replace('"$1"', where)
-        told = self.run(["sh", "-c", shell], SETUP_LIMIT)
+        where = f"~/{folder}" if folder else "."
+        told = self.run(["sh", "-c", FIRST_LOOK.format(where)], SETUP_LIMIT)
         words = told.output.decode(errors="replace").split()
         if told.status or len(words) != 3:
             raise Broken(f"{name}: no directory {where}: {told.output.decode(errors='replace')}")

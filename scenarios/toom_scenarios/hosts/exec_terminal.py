@@ -56,11 +56,13 @@ class Inside(Protocol):
     def is_up(self) -> bool: ...
 
 
-def hijack(engine: str, exec_id: str) -> tuple[socket.socket, bytes]:
-    """Start an exec and take its stream.
+def hijack(engine: str, path: str, body: bytes) -> tuple[socket.socket, bytes]:
+    """Ask the engine for a stream, and take it over from the HTTP connection.
 
     Args:
         engine: as in DOCKER_HOST.
+        path: that answers with a stream, such as `/exec/ID/start`.
+        body: JSON.
 
     Returns:
         The stream, and what came with the answer's head.
@@ -68,9 +70,8 @@ def hijack(engine: str, exec_id: str) -> tuple[socket.socket, bytes]:
     Raises:
         Broken: the engine refused.
     """
-    body = json.dumps({"Detach": False, "Tty": True}).encode()
     head = (
-        f"POST /exec/{exec_id}/start HTTP/1.1\r\nHost: engine\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: engine\r\n"
         "Connection: Upgrade\r\nUpgrade: tcp\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
@@ -123,7 +124,8 @@ class ExecCarrier:
         self._inside = inside
         self._exec_id = exec_id
         self._pid_file = pid_file
-        self._stream, self._first = hijack(engine, exec_id)
+        body = json.dumps({"Detach": False, "Tty": True}).encode()
+        self._stream, self._first = hijack(engine, f"/exec/{exec_id}/start", body)
         self._status: int | None = None
         self._closed = False
 

@@ -190,6 +190,9 @@ class LocalNetwork:
     def machines(self, names: Sequence[str]) -> list[Machine]:
         return [self.machine(name) for name in names]
 
+    def running_server(self) -> None:
+        return None
+
     def freeze(self) -> None:
         """Nothing to do: terminals are closed one by one in no time."""
 
