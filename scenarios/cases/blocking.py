@@ -1,0 +1,98 @@
+"""Blocking for 10 s after the set number of failures (SPEC S2)."""
+
+from toom_scenarios import Client, Stage, scenario
+from toom_scenarios.spec import BLOCK_PERIOD, BLOCKED, NOW_BLOCKED, WRONG_PASSWORD, user_line
+
+MARGIN = 0.7  # seconds around the end of the block in which nothing is asked: terminals take time
+
+
+def fails(client: Client, user: str, answers: list[str]) -> None:
+    """Give a wrong password as often as there are answers, and see these answers."""
+    client.sees_prompt("Username: ")
+    client.types(user)
+    for answer in answers:
+        client.sees_prompt("Password: ")
+        client.types_hidden("not the password")
+        client.sees_exactly(answer)
+
+
+def is_turned_away(client: Client, user: str, password: str) -> None:
+    client.gives(user, password)
+    client.sees_exactly(BLOCKED)
+    client.ends(status=1)
+
+
+@scenario(section="S2", part="blocking")
+def blocking_after_the_set_number_of_failures(stage: Stage) -> None:
+    """«After ATTEMPTS consecutive failures the account is blocked for 10 s, from every address: `Invalid Password. Your account has been blocked. Please try again later`, and the client exits.»"""
+    server = stage.server(attempts=3)
+    first = stage.client("yoda")
+    fails(first, "Yoda", [WRONG_PASSWORD, WRONG_PASSWORD, NOW_BLOCKED])
+    first.ends(status=1)
+    right = stage.password("Yoda")
+    is_turned_away(stage.client("again", host=first.host), "Yoda", right)
+    han = stage.client("han", user="Han", host=first.host)  # other accounts are not touched
+    stage.lets_pass(BLOCK_PERIOD / 2, because="the block goes on, SPEC S2")
+    is_turned_away(stage.client("middle", host=first.host), "Yoda", right)
+    stage.lets_pass(BLOCK_PERIOD / 2, because="a try while blocked does not lengthen the block")
+    later = stage.client("later", user="Yoda", host=first.host)
+    server.file("userlog.txt").has_lines(
+        [
+            user_line(1, "Han", han.address, han.udp_port),
+            user_line(2, "Yoda", later.address, later.udp_port),
+        ]
+    )
+    later.leaves()
+
+
+@scenario(section="S2", part="blocking", hosts=2)
+def blocking_from_another_address(stage: Stage) -> None:
+    """«Failures are counted per account across connections and addresses; a success clears them, and so does a block that has run out»"""
+    server = stage.server(attempts=2)
+    here, there = stage.client("here"), stage.client("there")
+    fails(here, "Yoda", [WRONG_PASSWORD])
+    fails(there, "Yoda", [NOW_BLOCKED])
+    there.ends(status=1)
+    here.sees_prompt("Password: ")
+    here.types_hidden(stage.password("Yoda"))
+    here.sees_exactly(BLOCKED)
+    here.ends(status=1)
+    is_turned_away(stage.client("third"), "Yoda", stage.password("Yoda"))
+    stage.lets_pass(BLOCK_PERIOD - 2 * MARGIN, because="the whole block, SPEC S2")
+    is_turned_away(stage.client("early", host=here.host), "Yoda", stage.password("Yoda"))
+    stage.lets_pass(2 * MARGIN, because="the end of the block, SPEC S2")
+    once_more = stage.client("once-more", host=there.host)  # the count begins anew
+    fails(once_more, "Yoda", [WRONG_PASSWORD])
+    once_more.sees_prompt("Password: ")
+    once_more.types_hidden(stage.password("Yoda"))
+    once_more.sees_exactly("Welcome to TOOM!")
+    once_more.sees_prompt()
+    server.file("userlog.txt").has_lines(
+        [user_line(1, "Yoda", once_more.address, once_more.udp_port)]
+    )
+
+
+@scenario(section="S2", part="blocking", weight=0.5)
+def unknown_names_are_treated_alike(stage: Stage) -> None:
+    """«An unknown user gets the same treatment as a wrong password, counting and blocking included (in a bounded table), so that names cannot be probed.»"""
+    server = stage.server(attempts=2)
+    nobody = stage.client("nobody")
+    fails(nobody, "Sheev", [WRONG_PASSWORD, NOW_BLOCKED])
+    nobody.ends(status=1)
+    is_turned_away(stage.client("again", host=nobody.host), "Sheev", "whatever")
+    server.file("userlog.txt").has_lines([])
+
+
+@scenario(section="S2", part="blocking", weight=0.5)
+def a_success_clears_the_failures(stage: Stage) -> None:
+    """«After ATTEMPTS consecutive failures …; a success clears them»"""
+    stage.server(attempts=2)
+    for turn in ("first", "second"):
+        yoda = stage.client(turn, host=stage.host("yoda"))
+        fails(yoda, "Yoda", [WRONG_PASSWORD])
+        yoda.sees_prompt("Password: ")
+        yoda.types_hidden(stage.password("Yoda"))
+        yoda.sees_exactly("Welcome to TOOM!")
+        yoda.sees_prompt()
+        yoda.user = "Yoda"
+        yoda.leaves()
