@@ -4,11 +4,13 @@
 # under -q only. 2: it could not do its work. So each verb is done by a recipe marked with `+`,
 # which runs under -q too; it leaves its status in a file, and a verb that ended with 1 ("something
 # failed") gets a further recipe that -q does not run. What ended with 2 (wrong usage) or 3 (could
-# not find out) is 2 in make, and the last line says which; STATUS=FILE gets the number.
+# not find out) is 2 in make, and the last line says which; STATUS=FILE gets the number. Of several
+# verbs, one that failed does not keep the next from being done; one that ended with 2 or 3 does.
 
 MAKEFLAGS += -q --no-print-directory
 .DEFAULT_GOAL := help
-override HERE := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
+# The shell, and not make's functions, since a path may hold spaces.
+override HERE := $(shell cd "$$(dirname "$$(echo '$(MAKEFILE_LIST)' | sed 's/^ //')")" && pwd)
 override VERBS := help setup scenarios test check format image up mutants clean
 override LEFT := $(or $(TMPDIR),/tmp)/toom-make-$(shell echo $$PPID)
 

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import os
 import re
+import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -136,11 +137,24 @@ def connected() -> docker.DockerClient:
     """
     where = os.environ.get("DOCKER_HOST") or "the usual socket"
     try:
+        _knock(where)
         client = docker.from_env(timeout=ENGINE_PATIENCE)
         client.ping()
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as refusal:
+    except (
+        docker.errors.DockerException,
+        requests.exceptions.RequestException,
+        OSError,
+    ) as refusal:
         raise ImageError(f"no container engine answers at {where} ({_cause(refusal)})") from refusal
     return client
+
+
+def _knock(where: str) -> None:
+    """Try a local socket before the SDK does, which leaves its own open when nobody is there."""
+    if where.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(ENGINE_PATIENCE)
+            line.connect(where.removeprefix("unix://"))
 
 
 def this_checkout() -> Checkout:
@@ -160,13 +174,13 @@ def this_checkout() -> Checkout:
 
 def write_env(checkout: Checkout, base: Base, built: Images) -> None:
     """Tell compose, in an untracked `.env`, what it must know; replaced as a whole."""
-    socket = os.environ.get("DOCKER_HOST", "").removeprefix("unix://")
+    engine = os.environ.get("DOCKER_HOST", "").removeprefix("unix://")
     lines = [
         "# Written by make; docker compose reads it. Changes made here are lost.",
         f"BASE_IMAGE={base.name}",
         f"COMPOSE_PROJECT_NAME={checkout.project}",
         *(f"{_variable(role)}={getattr(built, role)}" for role in ROLES),
-        *([f"TOOM_ENGINE_SOCKET={socket}"] if socket.startswith("/") else []),
+        *([f"TOOM_ENGINE_SOCKET={engine}"] if engine.startswith("/") else []),
     ]
     unfinished = checkout.root / f".env.{os.getpid()}"
     unfinished.write_text("\n".join(lines) + "\n")
@@ -292,6 +306,8 @@ def _left_out(path: Path) -> bool:
 
 
 def _cause(refusal: Exception) -> str:
+    if isinstance(refusal, OSError) and refusal.strerror:
+        return refusal.strerror
     return str(getattr(refusal, "explanation", None) or refusal).strip()[:200]
 
 

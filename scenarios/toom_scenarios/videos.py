@@ -1,7 +1,8 @@
 """Sample videos that carry their own proof, and the decoder that reads it.
 
-Every frame bears its number as a row of black and white blocks, each bit twice, once inverted: so
-one can tell, frame by frame and after lossy compression, that what arrived is what was sent.
+Every frame bears its number as a row of black and white blocks, each bit twice, once inverted, at
+its top and at its bottom: so one can tell, frame by frame and after lossy compression, that what
+arrived is what was sent. The bottom counts because damage garbles what comes after it in a frame.
 Belongs here: making and decoding. Does not: sending, or comparing checksums (see checks.py).
 The module stands alone: the Dockerfile runs it as a script.
 """
@@ -27,7 +28,7 @@ WHITE: Final = 235  # luma of white in the limited range that H.264 players expe
 BLACK: Final = 16
 MIDDLE: Final = (WHITE + BLACK) // 2
 MARGIN: Final = 40  # luma steps that a block must lie off the middle to count as read
-RECIPE: Final = 1  # part of the files' names: a new recipe makes new files
+RECIPE: Final = 2  # part of the files' names: a new recipe makes new files
 
 Draw = Callable[[int], bytes]
 
@@ -194,26 +195,38 @@ def _pictures(recipe: Recipe, seed: int) -> Draw:
 
 
 def _with_counter(luma: bytes, width: int, number: int) -> bytes:
-    """Draw a frame's number over its upper left corner: a row of its bits, a row inverted."""
+    """Draw a frame's number over its left corners: a row of its bits, a row inverted."""
     picture = bytearray(luma)
     rows = []
     for inverted in (False, True):
         bits = (bool(number >> bit & 1) ^ inverted for bit in range(COUNTER_BITS))
         rows.append(b"".join(bytes([WHITE if bit else BLACK]) * BLOCK for bit in bits))
-    for y in range(2 * BLOCK):
-        row = rows[y // BLOCK]
-        picture[y * width : y * width + len(row)] = row
+    for top in _counter_tops(len(luma) // width):
+        for y in range(2 * BLOCK):
+            row, start = rows[y // BLOCK], (top + y) * width
+            picture[start : start + len(row)] = row
     return bytes(picture)
 
 
+def _counter_tops(height: int) -> tuple[int, int]:
+    """Where the two counters begin, in lines; on borders of macroblocks."""
+    return 0, (height // BLOCK - 2) * BLOCK
+
+
 def _counter(frame: VideoFrame) -> int | None:
-    """Read the number drawn by `_with_counter`; None if the two rows do not agree on one."""
-    if frame.width < COUNTER_BITS * BLOCK or frame.height < 2 * BLOCK:
+    """Read the number drawn by `_with_counter`; None unless all rows agree on one."""
+    if frame.width < COUNTER_BITS * BLOCK or frame.height < 4 * BLOCK:
         return None
     if frame.format.name not in ("yuv420p", "yuvj420p"):
         return None
     plane = frame.planes[0]
     luma, stride = memoryview(plane), plane.line_size
+    upper, lower = (_number(luma[top * stride :], stride) for top in _counter_tops(frame.height))
+    return upper if upper == lower else None
+
+
+def _number(luma: memoryview, stride: int) -> int | None:
+    """Read one counter from the lines that begin with it."""
     number = 0
     for bit in range(COUNTER_BITS):
         x = bit * BLOCK + BLOCK // 2
