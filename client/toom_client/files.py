@@ -125,7 +125,7 @@ class IncomingFile:
             self._descriptor = os.open(path, flags, 0o666)
             self._unfinished = path
             if self._size:
-                os.posix_fallocate(self._descriptor, 0, self._size)
+                self._allocate()
 
     def write(self, parts: list[memoryview], offset: int) -> None:
         """Write consecutive pieces at `offset`.
@@ -190,6 +190,14 @@ class IncomingFile:
                 self._working = False
                 if self._discarded:
                     self._clean_up()
+
+    def _allocate(self) -> None:
+        # Asked first: where the file system cannot allocate, the C library writes into every
+        # block instead, and would fill the disk before it noticed.
+        disk = os.fstatvfs(self._descriptor)
+        if self._size > disk.f_bavail * disk.f_frsize:
+            raise FileFault(Reason.NO_SPACE)
+        os.posix_fallocate(self._descriptor, 0, self._size)
 
     def _clean_up(self) -> None:
         unfinished, self._unfinished = self._unfinished, None

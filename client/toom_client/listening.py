@@ -74,6 +74,11 @@ class Listening:
         self._theirs = Seal(key, connection=self.connection, from_presenter=True)
         self._engine = audience.Audience(now=now)
 
+    @property
+    def receiving(self) -> bool:
+        """Whether a file is on its way in."""
+        return self._file is not None
+
     def share_buffer(self, size: int) -> None:
         """Tell how many bytes of the socket's buffer this transfer may count on."""
         self._engine.receive_buffer = size

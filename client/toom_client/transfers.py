@@ -6,6 +6,7 @@ protocol (engines), files (files), sentences (wording).
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import selectors
 import socket
@@ -51,6 +52,7 @@ __all__ = [
 SO_RCVBUFFORCE: Final = 33  # Linux; root may go past net.core.rmem_max with it
 SO_SNDBUFFORCE: Final = 32
 SOCKET_BUFFER: Final = 4 * 1024 * 1024  # bytes; 1700 datagrams, 60 ms at 300 Mbit/s
+MAX_PORT: Final = 65535
 READS_PER_TURN: Final = 64  # datagrams taken before the timers are looked at again
 LAST_WORDS: Final = 1.0  # seconds that `close` spends on telling the peers
 
@@ -73,8 +75,10 @@ def bind_udp(port: int) -> socket.socket:
     """Open the client's UDP socket on every address of this host, with large buffers.
 
     Raises:
-        OSError: the port is taken or not allowed.
+        OSError: the port is taken, not allowed or out of range.
     """
+    if not 0 <= port <= MAX_PORT:
+        raise OSError(errno.EINVAL, f"no such port: {port}")
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         for force, usual in (
@@ -87,7 +91,7 @@ def bind_udp(port: int) -> socket.socket:
                 sock.setsockopt(socket.SOL_SOCKET, usual, SOCKET_BUFFER)
         sock.bind(("", port))
         sock.setblocking(False)
-    except (OSError, OverflowError):
+    except OSError:
         sock.close()
         raise
     return sock
@@ -147,6 +151,8 @@ class Transfers:
 
     def present(self, ticket: Ticket, file: OpenedFile) -> None:
         """Send an open file to an audience; returns at once. The file is closed at the end."""
+        if self._closed:
+            file.close()
         self._post(partial(self._present, ticket, file))
 
     def close(self) -> None:
@@ -272,11 +278,13 @@ class Transfers:
 
     def _serve(self) -> None:
         """Give every transfer its turn: one quantum each, round robin."""
-        listeners = sum(isinstance(transfer, Listening) for transfer in self._transfers)
+        receiving = sum(
+            isinstance(transfer, Listening) and transfer.receiving for transfer in self._transfers
+        )
         for transfer in list(self._transfers):
             now = self._clock()
             if isinstance(transfer, Listening):
-                transfer.share_buffer(self._buffer // listeners)
+                transfer.share_buffer(self._buffer // max(receiving, 1))
             if not self._outbox and transfer.deadline() <= now:
                 peer = self._peers[transfer]
                 self._outbox.extend((datagram, peer) for datagram in transfer.poll(now=now))

@@ -456,3 +456,9 @@ def wait_until(condition: object, within: float = 5.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"{condition} did not hold within {within} s"
         time.sleep(0.002)
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_out_of_range_is_an_error(port: int) -> None:
+    with pytest.raises(OSError, match="no such port"):
+        bind_udp(port)

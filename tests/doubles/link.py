@@ -17,6 +17,7 @@ from typing import Any
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer import audience as audience_engine
 from toom_protocol.transfer.audience import Audience
+from toom_protocol.transfer.congestion import LossTolerant
 from toom_protocol.transfer.frames import Offer
 from toom_protocol.transfer.packets import (
     CHUNK_SIZE,
@@ -130,12 +131,16 @@ class Pair:
     receive_buffer: int = 8 << 20
     digest: bytes = b"d" * 32
     digest_found: bytes | None = None
+    shell_answers: bool = True  # False: the audience's disk takes for ever
     on_step: Callable[[Pair], None] | None = None
 
     def __post_init__(self) -> None:
         back = self.back if self.back is not None else self.forward
         self.network = Network(self.seed, self.forward, back)
-        self.presenter = Presenter(Offer(self.size, CHUNK_SIZE, self.filename), now=0.0)
+        self.control = LossTolerant(initial_rtt=1.0)  # until the first answer
+        self.presenter = Presenter(
+            Offer(self.size, CHUNK_SIZE, self.filename), now=0.0, congestion=self._make_control
+        )
         self.audience = Audience(now=0.0)
         self.audience.receive_buffer = self.receive_buffer
         self.written = bytearray(chunks_in(self.size, CHUNK_SIZE))
@@ -144,6 +149,10 @@ class Pair:
         self.ended_at: dict[str, float] = {}
         self.presenter_lives = self.audience_lives = True
         self._digested = False
+
+    def _make_control(self, rtt: float) -> LossTolerant:
+        self.control = LossTolerant(initial_rtt=rtt)
+        return self.control
 
     @property
     def now(self) -> float:
@@ -205,6 +214,8 @@ class Pair:
         """Do what the audience's shell does about events."""
         while (event := self.audience.next_event()) is not None:
             self.audience_events.append(event)
+            if not self.shell_answers:
+                continue
             match event:
                 case audience_engine.Offered():
                     self.audience.accept(now=self.now)

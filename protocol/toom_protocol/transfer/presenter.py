@@ -81,6 +81,7 @@ class Presenter:
         now: float,
         congestion: Callable[[float], CongestionControl] | None = None,
         seed: int = 0,
+        first_packet_number: int = 0,
     ) -> None:
         """Begin to offer.
 
@@ -88,6 +89,7 @@ class Presenter:
             now: seconds, the clock of all later calls.
             congestion: makes the controller from the first round-trip time in seconds.
             seed: gives each transfer its own rhythm of probing.
+            first_packet_number: where the numbers of this direction begin.
         """
         self.phase = Phase.OFFERING
         self.recovery = Recovery(now=now)
@@ -98,7 +100,7 @@ class Presenter:
         self._make_congestion = congestion or (lambda rtt: LossTolerant(initial_rtt=rtt, seed=seed))
         self._congestion = self._make_congestion(INITIAL_RTT)
         self._events: deque[Event] = deque()
-        self._packet_number = 0
+        self._packet_number = first_packet_number
         self._newest_control = -1
         self._credit = 0
         self._buffer_share = 0

@@ -86,8 +86,7 @@ def test_a_small_receive_buffer_bounds_what_is_out() -> None:
 
     def look(pair: Pair) -> None:
         nonlocal most
-        model = pair.presenter._congestion
-        most = max(most, pair.presenter.recovery.in_flight - int(model.pipe))
+        most = max(most, pair.presenter.recovery.in_flight - int(pair.control.pipe))
 
     pair.on_step = look
     assert_arrived(pair.run())
@@ -182,9 +181,7 @@ def test_a_lost_done_is_said_again() -> None:
 
 def test_nobody_works_without_need() -> None:
     """A live pair that waits (here: for the audience's disk) only keeps itself alive."""
-    pair = Pair(50_000, 4)
-    pair._act = lambda: None  # type: ignore[method-assign]  # the shell answers no event
-    pair.run(until=60.0)
+    pair = Pair(50_000, 4, shell_answers=False).run(until=60.0)
     assert pair.presenter_events == []
     assert pair.network.forward.sent < 200
     assert pair.network.back.sent < 200

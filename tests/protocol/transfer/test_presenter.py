@@ -119,8 +119,10 @@ def test_done_before_the_digest_was_sent_is_not_believed() -> None:
 
 def test_a_packet_number_never_comes_twice() -> None:
     """PROTOCOL 5.1: a transfer that would use up the numbers fails."""
-    engine = accepted()
-    engine._packet_number = MAX_NUMBER
+    offer = Offer(100 * CHUNK_SIZE, CHUNK_SIZE, "a.mp4")
+    engine = Presenter(offer, now=0.0, first_packet_number=MAX_NUMBER - 1024)
+    engine.poll(now=0.0)
+    engine.receive(0, (ACCEPT,), now=0.01)
     assert engine.poll(now=0.02) == []
     assert engine.next_event() == Failed(Reason.TOO_LARGE)
 
