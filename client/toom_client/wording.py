@@ -65,7 +65,10 @@ class Teller:
     def _active(self, lines: bytes) -> Iterator[str]:
         """Word ATU's answer (SPEC S7)."""
         for line in _split(lines):
-            user = parse_active_user(line)
+            try:
+                user = parse_active_user(line)
+            except MalformedLine:
+                continue  # a server that speaks otherwise
             self._told += 1
             since = format_timestamp(user.at)
             yield f"{user.username}, {user.address}, {user.udp_port}, active since {since}."

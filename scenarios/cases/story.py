@@ -63,7 +63,7 @@ def is_blocked_and_comes_back(stage: Stage) -> None:
 
 def room_of(client: Client, *names: str) -> int:
     """Build a room, or be told the ID of the one from an earlier story."""
-    [reply] = client.asks(f"SRB {' '.join(names)}")
+    reply = "\n".join(client.asks(f"SRB {' '.join(names)}"))
     found = re.fullmatch(ROOM_BUILT, reply)
     again = re.fullmatch(r"a separate room \(ID: (?P<room>[0-9]+)\) already created .+", reply)
     room = found or again

@@ -62,6 +62,7 @@ def test_active_users() -> None:
     wanted = [f"Obi-wan, 129.129.2.1, 8001, active since {AT}."]
     assert told(m.ListActive(), m.ActiveLines(lines), m.End()) == wanted
     assert told(m.ListActive(), m.End()) == ["no other active user"]
+    assert told(m.ListActive(), m.ActiveLines(b"what?\n"), m.End()) == ["no other active user"]
 
 
 def test_messages_are_grouped_by_room_over_any_number_of_parts() -> None:
