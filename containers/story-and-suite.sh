@@ -10,9 +10,11 @@ give_back() {  # the reports belong to whoever owns their folder, even when the 
 trap give_back EXIT
 trap 'exit 3' INT TERM
 
-toom run the_whole_story --on compose --report "$reports/story"
+# Reports go where `toom run` puts them by itself: into reports/ of the directory it runs in.
+cd "$(dirname "$reports")" || exit 3
+toom run the_whole_story --on compose
 story=$?
-toom run --on docker --report "$reports/suite"
+toom run --on docker
 suite=$?
 if [ "$story" -gt "$suite" ]; then exit "$story"; fi
 exit "$suite"
