@@ -160,6 +160,8 @@ class IncomingFile:
         """
         with self._work():
             os.fsync(self._descriptor)
+            if os.fstat(self._descriptor).st_size != self._size:  # somebody has cut it
+                raise FileFault(Reason.CANNOT_WRITE)
             with self._lock:
                 if self._discarded or self._unfinished is None:
                     raise FileFault(Reason.GIVEN_UP)

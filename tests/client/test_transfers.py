@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import queue
@@ -371,6 +372,74 @@ def test_transfers_that_were_never_started_can_be_closed(tmp_path: Path) -> None
 def test_a_taken_port_is_an_error() -> None:
     with bind_udp(0) as sock, pytest.raises(OSError, match="in use"):
         bind_udp(sock.getsockname()[1])
+
+
+def test_a_full_disk_is_told_at_both_ends_before_the_first_byte(
+    table: Table, yoda: Client, han: Client
+) -> None:
+    (yoda.directory / "huge.mp4").touch()
+    os.truncate(yoda.directory / "huge.mp4", 1 << 42)  # a hole of 4 TB: more than any disk here
+    table.send(yoda, "huge.mp4", han)
+    assert yoda.hears() == SendFailed("huge.mp4", "Han", "no space left")
+    assert han.hears() == ReceiveFailed("huge.mp4", "Yoda", "no space left")
+    assert han.stored() == {}
+    assert han.unfinished() == []
+
+
+@pytest.mark.parametrize(
+    ("call", "number", "reason"),
+    [
+        ("pwritev", errno.ENOSPC, "no space left"),
+        ("pwritev", errno.EIO, "the file cannot be written"),
+        ("fsync", errno.EIO, "the file cannot be written"),
+        ("fsync", errno.EDQUOT, "no space left"),
+    ],
+)
+def test_a_disk_that_fails_on_the_way_is_told_at_both_ends(
+    table: Table,
+    yoda: Client,
+    han: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    number: int,
+    reason: str,
+) -> None:
+    def fail(*_arguments: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    yoda.writes("a.mp4", content_of(100_000))
+    monkeypatch.setattr(os, call, fail)
+    table.send(yoda, "a.mp4", han)
+    assert yoda.hears() == SendFailed("a.mp4", "Han", reason)
+    assert han.hears() == ReceiveFailed("a.mp4", "Yoda", reason)
+    assert han.stored() == {}
+    wait_until(lambda: not han.unfinished())
+
+
+def test_a_bug_in_the_thread_ends_the_transfers_but_not_in_silence(tmp_path: Path) -> None:
+    """The one broad catch: what runs is reported as failed, and the reason is logged."""
+    reports: list[Report] = []
+    logged: list[str] = []
+    crashed = queue.SimpleQueue[None]()
+
+    def report(end: Report) -> None:
+        if not reports:
+            reports.append(end)
+            raise RuntimeError("a bug in the terminal")
+        reports.append(end)
+        crashed.put(None)
+
+    (tmp_path / "a.mp4").write_bytes(b"abc")
+    transfers = Transfers(bind_udp(0), tmp_path, report=report, log=logged.append)
+    transfers.start()
+    for number, address in enumerate((LOCALHOST, "no.such")):
+        file = open_for_sending(tmp_path, "a.mp4")
+        assert isinstance(file, OpenedFile)
+        transfers.present(Ticket(number, bytes(32), "Han", address, 9), file)
+    crashed.get(timeout=5)
+    transfers.close()
+    assert reports[1:] == [SendFailed("a.mp4", "Han", "for an unknown reason")]
+    assert any("a bug in the terminal" in line for line in logged)
 
 
 class Stranger:

@@ -112,6 +112,16 @@ def test_a_directory_that_takes_the_name_meanwhile_is_kept(tmp_path: Path) -> No
     file.discard()
 
 
+def test_unfinished_data_that_somebody_has_cut_is_not_committed(tmp_path: Path) -> None:
+    file = prepared(tmp_path)
+    os.truncate(next((tmp_path / HIDDEN).iterdir()), 2)
+    with pytest.raises(FileFault) as fault:
+        file.commit()
+    assert fault.value.reason is Reason.CANNOT_WRITE
+    file.discard()
+    assert os.listdir(tmp_path) == [HIDDEN]
+
+
 def test_the_hidden_folder_is_private_and_real(tmp_path: Path) -> None:
     folder = hidden_folder(tmp_path)
     assert folder.stat().st_mode & 0o777 == 0o700

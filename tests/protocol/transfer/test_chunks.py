@@ -33,5 +33,12 @@ def test_memory_stays_flat_over_a_long_file() -> None:
     assert chunks.add(5, 1) == []
 
 
+def test_a_run_may_reach_back_before_the_bitmap() -> None:
+    chunks = ChunkMap(100, window=8)
+    assert chunks.add(0, 8) == [(0, 8)]  # the bitmap slides on to chunk 8
+    assert chunks.add(5, 6) == [(8, 3)]
+    assert chunks.contiguous == 11
+
+
 def test_a_file_of_nothing_is_whole() -> None:
     assert ChunkMap(0).whole

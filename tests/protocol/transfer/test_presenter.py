@@ -62,6 +62,15 @@ def test_a_refusal_ends_the_offer() -> None:
     assert engine.settled
 
 
+def test_a_transfer_ends_once() -> None:
+    engine = presenter()
+    engine.poll(now=0.0)
+    assert engine.poll(now=0.05) == []
+    engine.receive(0, (Refuse(Reason.NO_SPACE), Abort(Reason.GIVEN_UP)), now=0.1)
+    assert engine.next_event() == Failed(Reason.NO_SPACE)
+    assert engine.next_event() is None
+
+
 def test_the_first_round_trip_is_that_of_the_offer_answered() -> None:
     engine = presenter()
     engine.poll(now=0.0)
