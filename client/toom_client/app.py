@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import secrets
 import signal
 import socket
@@ -18,6 +19,8 @@ from toom_client.transfers import Report, Ticket, Transfers, bind_udp
 from toom_client.wording import say_report
 from toom_protocol.messages import Expected
 
+STDIN: Final = 0
+STDOUT: Final = 1
 WRONG_USAGE: Final = 2  # exit statuses; CONTRACT
 UNREACHABLE: Final = 1
 CONNECT_TIMEOUT: Final = 10.0  # seconds
@@ -46,6 +49,7 @@ def run() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the client until the user or the server ends it; give the exit status."""
     options = _parse(sys.argv[1:] if argv is None else argv)
+    _open_what_is_closed()
     try:
         server_port = _port("server", options.server_port)
         udp_port = _port("UDP", options.udp_port)
@@ -57,6 +61,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return exc.status
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _open_what_is_closed() -> None:
+    """Put something in the place of a closed stdin or stdout, before a socket takes its number."""
+    for handle in (STDIN, STDOUT):
+        try:
+            os.fstat(handle)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -91,7 +104,7 @@ def _bind(port: int) -> socket.socket:
 async def _converse(server: str, server_port: int, udp_port: int, udp: socket.socket) -> int:
     loop = asyncio.get_running_loop()
     directory = Path.cwd()
-    screen = Screen(sys.stdout.fileno())
+    screen = Screen(STDOUT)
 
     def tell(report: Report) -> None:  # called by the transfers' thread
         loop.call_soon_threadsafe(screen.notice, say_report(report))
@@ -99,7 +112,7 @@ async def _converse(server: str, server_port: int, udp_port: int, udp: socket.so
     transfers = Transfers(udp, directory, report=tell)
     link = await _connect(server, server_port, transfers)
     transfers.start()
-    keyboard = Keyboard(sys.stdin.fileno(), screen, loop)
+    keyboard = Keyboard(STDIN, screen, loop)
     try:
         conversation = Conversation(screen, keyboard, link, transfers, directory)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -129,7 +142,14 @@ async def _connect(server: str, port: int, transfers: Transfers) -> Link:
         )
         raise CannotStart(text, UNREACHABLE) from None
     except (OSError, UnicodeError) as exc:
-        why = getattr(exc, "strerror", None) or exc
-        text = f"Cannot reach {where}: {why}"
+        text = f"Cannot reach {where}: {_why(exc)}"
         raise CannotStart(text, UNREACHABLE) from exc
     return link
+
+
+def _why(fault: OSError | UnicodeError) -> str:
+    """Say in the system's words what went wrong; asyncio has wrapped them in its own."""
+    number = getattr(fault, "errno", None)
+    if number and number > 0:
+        return os.strerror(number)
+    return getattr(fault, "strerror", None) or str(fault)

@@ -1,4 +1,4 @@
-"""A typed line to a command (SPEC S5). Pure.
+"""A typed line to a command (SPEC S5, PROTOCOL 7.3). Pure.
 
 Belongs here: which words make which command, and what is wrong with a line. Does not: what the
 server says to it (wording.py).

@@ -2,7 +2,7 @@
 
 The kernel's own line editing drops all that is typed after 4095 bytes of a line, silently; a
 message may have 8 KiB (SPEC S5). So the client reads bytes and edits the line itself, with the
-keys that the kernel knows: erase, word erase, kill, literal next, end of file.
+keys that the kernel knows: erase, word erase, kill, literal next, end of file (PROTOCOL 7.1).
 """
 
 import unicodedata

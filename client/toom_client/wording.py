@@ -1,4 +1,4 @@
-"""Values to the sentences that the user reads (SPEC S2, S6 to S12). Pure."""
+"""Values to the sentences that the user reads (SPEC S2, S6 to S12; PROTOCOL 4.2). Pure."""
 
 from collections.abc import Iterator
 from typing import Final, assert_never

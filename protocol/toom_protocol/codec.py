@@ -1,4 +1,4 @@
-"""Bytes on a TCP connection to messages and back, incrementally (PROTOCOL 2).
+"""Bytes on a TCP connection to messages and back, incrementally (PROTOCOL 2.1, 2.2, 2.3).
 
 The only door for bytes from a TCP peer: it fails in one way, `MalformedFrame`. After it nobody
 splits strings.

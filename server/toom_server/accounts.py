@@ -5,6 +5,7 @@ Belongs here: reading the file's text and comparing passwords. Does not: countin
 """
 
 import hmac
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -45,17 +46,20 @@ class Accounts:
         Source: SPEC S2, PROTOCOL 7.2.
         """
         passwords: dict[str, str] = {}
+        stands_in: defaultdict[str, list[int]] = defaultdict(list)
         bad: list[BadLine] = []
         for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
             try:
                 for username, password in _account(raw):
-                    if username in passwords:
-                        raise ValueError(f"the name {username} stands twice")
                     passwords[username] = password
+                    stands_in[username].append(number)
             except ValueError as exc:
                 bad.append(BadLine(number, str(exc)))
+        for name, numbers in stands_in.items():
+            if len(numbers) > 1:
+                bad += [BadLine(number, f"the name {name} stands twice") for number in numbers]
         if bad:
-            raise BadCredentials(bad)
+            raise BadCredentials(sorted(bad, key=lambda line: line.number))
         return cls(passwords)
 
     def __contains__(self, username: object) -> bool:

@@ -256,7 +256,7 @@ class Conference:
         )
 
     def _locate(self, session: Session, username: str, audience: str, stamp: str) -> Outcome:
-        """UPD's question; the audience hears who will come (SPEC S12, PROTOCOL 3.4)."""
+        """UPD's question; the audience hears who will come (SPEC S12, PROTOCOL 3.4, 7.4)."""
         there = self._active.get(audience)
         if there is None:
             return Outcome((m.NotActive(audience),))

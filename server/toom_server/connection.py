@@ -1,4 +1,4 @@
-"""One TCP connection: bytes to requests, replies to bytes (PROTOCOL 2). Decides nothing."""
+"""One TCP connection: bytes to requests, replies to bytes (PROTOCOL 2.3, 2.5). Decides nothing."""
 
 import asyncio
 import logging

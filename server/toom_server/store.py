@@ -94,7 +94,7 @@ class FileStore:
         )
 
     def commit(self, entries: Sequence[Entry]) -> None:
-        """Write and sync a batch: rooms, then messages, then marks (PROTOCOL 6.2)."""
+        """Write and sync a batch: rooms, then messages, then marks (PROTOCOL 6.1, 6.2)."""
         undo = _Undo()
         try:
             self._commit_rooms([e for e in entries if isinstance(e, RoomEntry)], undo)

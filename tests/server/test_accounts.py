@@ -51,7 +51,7 @@ def test_a_line_that_cannot_be_an_account(line: bytes, why: str) -> None:
 def test_every_bad_line_is_named() -> None:
     with pytest.raises(BadCredentials) as refusal:
         Accounts.parse(b"a\nYoda x\nYoda y\nb c d\n")
-    assert [bad.number for bad in refusal.value.lines] == [1, 3, 4]
+    assert [bad.number for bad in refusal.value.lines] == [1, 2, 3, 4]
 
 
 def test_case_matters() -> None:

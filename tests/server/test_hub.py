@@ -1,4 +1,4 @@
-"""The server over real sockets: SPEC S3, S11, S13; PROTOCOL 2.3, 2.4, 2.5, 3.2."""
+"""The server over real sockets: SPEC S3, S11, S13; PROTOCOL 2.3, 2.4, 2.5, 3.2, 4.3, 7.4."""
 
 import asyncio
 import time
