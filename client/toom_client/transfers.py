@@ -6,8 +6,6 @@ protocol (engines), files (files), sentences (wording).
 
 from __future__ import annotations
 
-import errno
-import ipaddress
 import selectors
 import socket
 import threading
@@ -17,7 +15,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -27,6 +24,7 @@ from toom_client.files import FileFault, OpenedFile, open_for_sending
 from toom_client.listening import Listening
 from toom_client.presenting import Presenting
 from toom_client.reports import Received, ReceiveFailed, Report, SendFailed, Uploaded, phrase
+from toom_client.tickets import Address, Ticket, bind_udp
 from toom_protocol.transfer.frames import Reason
 from toom_protocol.transfer.packets import (
     CONNECTION_BITS,
@@ -49,52 +47,10 @@ __all__ = [
     "open_for_sending",
 ]
 
-SO_RCVBUFFORCE: Final = 33  # Linux; root may go past net.core.rmem_max with it
-SO_SNDBUFFORCE: Final = 32
-SOCKET_BUFFER: Final = 4 * 1024 * 1024  # bytes; 1700 datagrams, 60 ms at 300 Mbit/s
-MAX_PORT: Final = 65535
 READS_PER_TURN: Final = 64  # datagrams taken before the timers are looked at again
 LAST_WORDS: Final = 1.0  # seconds that `close` spends on telling the peers
 
-Address = tuple[str, int]
 Transfer = Presenting | Listening
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """What the server gave both ends of one transfer."""
-
-    number: int
-    key: bytes = field(repr=False)  # secret
-    peer: str  # the other's user name, vouched for by the server
-    address: str
-    udp_port: int
-
-
-def bind_udp(port: int) -> socket.socket:
-    """Open the client's UDP socket on every address of this host, with large buffers.
-
-    Raises:
-        OSError: the port is taken, not allowed or out of range.
-    """
-    if not 0 <= port <= MAX_PORT:
-        raise OSError(errno.EINVAL, f"no such port: {port}")
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        for force, usual in (
-            (SO_RCVBUFFORCE, socket.SO_RCVBUF),
-            (SO_SNDBUFFORCE, socket.SO_SNDBUF),
-        ):
-            try:
-                sock.setsockopt(socket.SOL_SOCKET, force, SOCKET_BUFFER)
-            except OSError:
-                sock.setsockopt(socket.SOL_SOCKET, usual, SOCKET_BUFFER)
-        sock.bind(("", port))
-        sock.setblocking(False)
-    except OSError:
-        sock.close()
-        raise
-    return sock
 
 
 class Transfers:
@@ -171,27 +127,36 @@ class Transfers:
     # What is posted runs in the transfers' thread.
 
     def _expect(self, ticket: Ticket) -> None:
-        listening = Listening(
-            ticket.number, ticket.key, ticket.peer, self._directory,
-            now=self._clock(), clock=self._clock, names=self._names, work=self._work,
-        )  # fmt: skip
-        if self._closing_until is not None or not self._admit(listening, ticket):
+        peer = ticket.peer_address()
+        if peer is None or self._closing_until is not None:
             self._log(f"event=expectation-dropped peer={ticket.peer!r}")
+            return
+        listening = Listening(
+            ticket.number,
+            ticket.key,
+            ticket.peer,
+            self._directory,
+            now=self._clock(),
+            clock=self._clock,
+            names=self._names,
+            work=self._work,
+        )
+        self._admit(listening, peer)
 
     def _present(self, ticket: Ticket, file: OpenedFile) -> None:
-        presenting = Presenting(ticket.number, ticket.key, ticket.peer, file, now=self._clock())
-        if self._closing_until is not None or not self._admit(presenting, ticket):
-            presenting.drop()
+        peer = ticket.peer_address()
+        presenting = None
+        if peer is not None and self._closing_until is None:
+            presenting = Presenting(ticket.number, ticket.key, ticket.peer, file, now=self._clock())
+        if presenting is None or peer is None or not self._admit(presenting, peer):
+            file.close()
             self._report(SendFailed(file.filename, ticket.peer, phrase(Reason.GIVEN_UP)))
 
-    def _admit(self, transfer: Transfer, ticket: Ticket) -> bool:
-        """Give a transfer its routes; False where its number or address cannot be used."""
+    def _admit(self, transfer: Transfer, peer: Address) -> bool:
+        """Give a transfer its routes; False where another has its number already."""
         words = [kind << CONNECTION_BITS | transfer.connection for kind in transfer.hears]
-        try:
-            peer = (str(ipaddress.IPv4Address(ticket.address)), ticket.udp_port)
-        except ValueError:
-            return False
         if any(word in self._routes for word in words):
+            self._log(f"event=number-taken connection={transfer.connection:07x}")
             return False
         for word in words:
             self._routes[word] = (transfer, peer)

@@ -350,10 +350,43 @@ def test_a_symbolic_link_in_place_of_the_hidden_folder_is_not_followed(
     assert list(elsewhere.iterdir()) == []
 
 
-def test_an_address_that_is_none_fails_at_once(table: Table, yoda: Client) -> None:
+@pytest.mark.parametrize(
+    ("key", "address", "port"),
+    [
+        (bytes(32), "no.such", 9),
+        (bytes(32), "::1", 9),
+        (bytes(32), LOCALHOST, 0),
+        (bytes(32), LOCALHOST, 70_000),
+        (bytes(99), LOCALHOST, 9),
+    ],
+)
+def test_a_ticket_that_cannot_be_used_fails_at_once(
+    yoda: Client, key: bytes, address: str, port: int
+) -> None:
     yoda.writes("a.mp4", b"abc")
-    yoda.transfers.present(Ticket(1, bytes(32), "Han", "no.such", 1), yoda.opens("a.mp4"))
+    ticket = Ticket(1, key, "Han", address, port)
+    yoda.transfers.expect(ticket)
+    yoda.transfers.present(ticket, yoda.opens("a.mp4"))
     assert isinstance(yoda.hears(), SendFailed)
+
+
+def test_a_number_is_used_by_one_transfer_at_a_time(
+    table: Table, yoda: Client, han: Client
+) -> None:
+    yoda.writes("a.mp4", b"abc")
+    ticket = Ticket(1, bytes(32), "Han", *han.address)  # Han knows nothing of it
+    yoda.transfers.present(ticket, yoda.opens("a.mp4"))
+    yoda.transfers.present(ticket, yoda.opens("a.mp4"))
+    assert isinstance(yoda.hears(), SendFailed)
+    assert yoda.reports.empty()
+
+
+def test_a_mapped_address_is_an_ipv4_address(table: Table, yoda: Client, han: Client) -> None:
+    yoda.writes("a.mp4", b"abc")
+    ours, theirs = table.tickets_for(yoda, han)
+    han.transfers.expect(replace(theirs, address=f"::ffff:{LOCALHOST}"))
+    yoda.transfers.present(replace(ours, address=f"::ffff:{LOCALHOST}"), yoda.opens("a.mp4"))
+    assert han.hears() == Received("a.mp4", "Yoda")
 
 
 def test_nothing_is_begun_after_the_end(table: Table, yoda: Client) -> None:
