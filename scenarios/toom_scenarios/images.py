@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +56,7 @@ PASSED_ON: Final = (
 )  # what a build inside a container must know of this machine
 ENGINE_PATIENCE: Final = 10  # seconds until an engine that says nothing counts as absent
 BUILD_PATIENCE: Final = 900  # seconds between two lines of a build; a slow network is no failure
+LONGEST_RUN: Final = timedelta(hours=2)  # of scenarios; their images are not taken from under them
 COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 COULD_NOT_FIND_OUT: Final = 3  # exit status; CONTRACT
 
@@ -190,19 +192,26 @@ def write_env(checkout: Checkout, base: Base, built: Images) -> None:
 def remove(client: docker.DockerClient, checkout: Checkout, *, keep: str | None, say: Say) -> None:
     """Take this checkout's mark off its images, and away those that nobody marks any more.
 
+    A mark that the engine will not give up, since a container is made of the image, stays and is
+    tried again the next time.
+
     Args:
-        keep: the content whose images stay; None: none.
+        keep: the content whose images stay, as do those that a run begun lately may still want;
+            None: none stays.
     """
     ours = f"-in-{checkout.mark}"
     repositories = [f"toom-{role}" for role in ROLES] + ([LOCAL_BASE] if keep is None else [])
     for repository in repositories:
-        for tag in sorted(_tags(client, repository)):
-            content = tag.removesuffix(ours)
-            if tag == content or content == keep:
+        for mark in sorted(_tags(client, repository)):
+            content = mark.removesuffix(ours)
+            if content in (mark, keep):
                 continue
-            _untag(client, f"{repository}:{tag}", say)
-            if not any(other.startswith(f"{content}-in-") for other in _tags(client, repository)):
+            if keep is not None and _lately_wanted(client, f"{repository}:{mark}"):
+                continue
+            others = _tags(client, repository) - {mark}
+            if not any(other.startswith(f"{content}-in-") for other in others):
                 _untag(client, f"{repository}:{content}", say)
+            _untag(client, f"{repository}:{mark}", say)
     if keep is None:
         client.images.prune({"dangling": True, "label": [f"{CHECKOUT_LABEL}={checkout.mark}"]})
 
@@ -277,6 +286,18 @@ def _is_ours(client: docker.DockerClient, name: str) -> bool:
 def _tags(client: docker.DockerClient, repository: str) -> set[str]:
     names = (name for image in client.images.list(name=repository) for name in image.tags)
     return {name.removeprefix(f"{repository}:") for name in names if name.startswith(repository)}
+
+
+def _lately_wanted(client: docker.DockerClient, name: str) -> bool:
+    """Tell whether a run may still be under way that began with this image; each run marks anew."""
+    try:
+        known = client.images.get(name).attrs
+    except docker.errors.ImageNotFound:
+        return False
+    tagged = datetime.fromisoformat(
+        known.get("Metadata", {}).get("LastTagTime") or known["Created"]
+    )
+    return datetime.now(tagged.tzinfo) - tagged < LONGEST_RUN
 
 
 def _untag(client: docker.DockerClient, name: str, say: Say) -> None:

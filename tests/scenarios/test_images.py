@@ -3,6 +3,7 @@ import shutil
 import string
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import docker
@@ -164,6 +165,22 @@ def test_an_image_goes_with_the_last_checkout_that_uses_it(
     remove(engine, there, keep=None, say=said.append)
     with pytest.raises(docker.errors.ImageNotFound):
         engine.images.get(name)
+
+
+@pytest.mark.engine
+def test_an_edit_takes_no_image_from_under_a_run(
+    engine: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, here = uuid.uuid4().hex[:12], Checkout(tmp_path / "here")
+    name = f"toom-server:{content}"
+    engine.api.import_image_from_data(bytes(10240), repository="toom-server", tag=content)
+    images_module._mark(engine, name, here)
+    said: list[str] = []
+    remove(engine, here, keep="edited", say=said.append)
+    assert said == []
+    monkeypatch.setattr(images_module, "LONGEST_RUN", timedelta(0))
+    remove(engine, here, keep="edited", say=said.append)
+    assert said == [f"removed {name}", f"removed {name}-in-{here.mark}"]
 
 
 @pytest.mark.engine
