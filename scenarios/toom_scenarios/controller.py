@@ -28,6 +28,7 @@ class Controller:
         self._results = results
         self._progress = progress
         self._ended: set[str] = set()
+        self._passed: set[str] = set()
 
     def _row(self, nodeid: str) -> Row | None:
         return self._results.rows.get(nodeid.rpartition("::")[2])
@@ -54,23 +55,24 @@ class Controller:
         row.seconds += report.duration
         row.kept = told.get("kept", row.kept)
         self._first_cause(row, told)
+        if report.when == "call" and report.passed:
+            self._passed.add(row.scenario.name)
         if report.when == "teardown" or report.when not in ("setup", "call"):
             self._end(row)
 
     def _first_cause(self, row: Row, told: dict[str, str]) -> None:
         verdict = Verdict(told["verdict"])
-        if row.reason in (NEVER_ENDED, ""):
-            if verdict is Verdict.PASS and row.reason == NEVER_ENDED:
-                row.verdict, row.reason, row.detail = verdict, "", ""
-            elif verdict is not Verdict.PASS:
-                row.verdict = verdict
-                row.reason = told.get("reason") or str(verdict)
-                row.detail = told.get("detail", "")
+        if verdict is not Verdict.PASS and row.reason == NEVER_ENDED:
+            row.verdict = verdict
+            row.reason = told.get("reason") or str(verdict)
+            row.detail = told.get("detail", "")
 
     def _end(self, row: Row) -> None:
         if row.scenario.name in self._ended:
             return
         self._ended.add(row.scenario.name)
+        if row.reason == NEVER_ENDED and row.scenario.name in self._passed:
+            row.verdict, row.reason = Verdict.PASS, ""
         self._results.save()
         self._progress.ended(row)
 

@@ -19,7 +19,7 @@ import pytest
 
 from .digest import LARGEST_KEPT
 from .drivers import make_driver
-from .errors import Broken, ExpectationFailed, Unsupported
+from .errors import Broken, ExpectationFailed, ScenarioError, Unsupported
 from .implementation import load
 from .options import RunOptions
 from .scenario import Scenario, about
@@ -158,7 +158,7 @@ def _judge(item: pytest.Item, report: pytest.TestReport, error: BaseException) -
     if on_stage is not None:
         on_stage.keeps_everything()
     story = error.detail if isinstance(error, ExpectationFailed) else str(error)
-    if verdict is Verdict.BROKEN:
+    if verdict is Verdict.BROKEN and not isinstance(error, ScenarioError):
         story = report.longreprtext
     where = _place_in_case(item, error)
     parts = [where, story, "--- terminals", words] if words else [where, story]

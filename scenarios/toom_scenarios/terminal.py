@@ -254,7 +254,7 @@ class Terminal:
         return not self._closed and self._carrier.exit_status() is None
 
     def settle(self) -> None:
-        """End the program and all it has started, as when the window closes."""
+        """Write down what stands there and whether the process lives, while it is so."""
         if not self._settled:
             self._settled = True
             with self._changed:
@@ -289,12 +289,12 @@ class Terminal:
             self._changed.notify_all()
 
     def _write_down(self, lines: Sequence[Line]) -> None:
+        rows = []
         for line in lines:
             before = self._written.column if line.number == self._written.line else 0
-            if (
-                not before or line.text[before:]
-            ):  # the newline after a prompt that was written down is no line
-                self._transcript.note(line.at, "<", line.text[before:])
+            if not before or line.text[before:]:  # Enter after a prompt that is written down
+                rows.append((line.at, line.text[before:]))
+        self._transcript.notes("<", rows)
 
     def _write_down_unfinished(self) -> None:
         here = self._output.mark()

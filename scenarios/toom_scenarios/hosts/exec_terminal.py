@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from ..deadline import Deadline
 from ..errors import Broken
 from .base import COLUMNS, INPUT_CHUNK, ROWS, Completed
+from .guardian import END_SESSION
 
 READ_SIZE: Final = 65536  # bytes
 HEAD_LIMIT: Final = 65536  # bytes of an HTTP head; the engine's have 200
@@ -32,19 +33,13 @@ stty -echo rows {ROWS} cols {COLUMNS}
 echo $$ > "$1"; shift
 exec "$@"
 """
-END: Final = """
+END: Final = (
+    END_SESSION
+    + """
 read -r session < "$1" || exit 0
-again=yes
-while [ $again ]; do
-  again=
-  for stat in /proc/[0-9]*/stat; do
-    read -r line < $stat || continue
-    pid=${line%% *}
-    set -- ${line##*) }
-    [ "$4" = "$session" ] && [ "$1" != Z ] && kill -KILL $pid && again=yes
-  done
-done 2>/dev/null
+end_session "$session"
 """
+)
 SIGNAL: Final = """read -r pid < "$1" && kill -"$2" "$pid" """
 
 

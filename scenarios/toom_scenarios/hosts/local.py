@@ -19,6 +19,7 @@ from ..errors import Broken
 from ..timezone import time_zone
 from . import namespaces
 from .base import Completed, FileFound, Machine, Network
+from .guardian import Guardian
 from .ports import PortPool
 from .pty import PtyCarrier, die_with_parent
 
@@ -60,7 +61,14 @@ class LocalMachine:
     """
 
     def __init__(
-        self, name: str, address: str, folder: Path, *, entry: Sequence[str], ports: PortPool | None
+        self,
+        name: str,
+        address: str,
+        folder: Path,
+        *,
+        entry: Sequence[str],
+        ports: PortPool | None,
+        guardian: Guardian | None,
     ) -> None:
         self.name = name
         self.address = address
@@ -71,6 +79,7 @@ class LocalMachine:
         self._home.mkdir(parents=True)
         self._entry = list(entry)
         self._ports = ports
+        self._guardian = guardian
         self._mapped: dict[tuple[str, int], int] = {}
 
     def _argv(self, command: Sequence[str]) -> list[str]:
@@ -90,6 +99,7 @@ class LocalMachine:
             environment=host_environment(self._home, environment),
             directory=self.directory,
             wrapped=bool(self._entry),
+            guardian=self._guardian,
         )
 
     def run(self, command: Sequence[str], within: float) -> Completed:
@@ -173,19 +183,24 @@ class LocalNetwork:
         self._mode = mode
         self._switch: namespaces.Switch | None = None
         self._ports = PortPool() if mode is None else None
+        self._guardian = Guardian() if mode is None else None
         self._scratch = tempfile.TemporaryDirectory(prefix="toom-")
 
     def machine(self, name: str) -> Machine:
         folder = self._evidence / "hosts"
         if self._mode is None:
-            return LocalMachine(name, LOOPBACK, folder, entry=(), ports=self._ports)
+            return LocalMachine(
+                name, LOOPBACK, folder, entry=(), ports=self._ports, guardian=self._guardian
+            )
         try:
             if self._switch is None:
                 self._switch = namespaces.Switch(Path(self._scratch.name), rootless=self._mode)
             bound, address = self._switch.connect(name)
         except namespaces.NamespaceError as error:
             raise namespaces.broken(error) from error
-        return LocalMachine(name, address, folder, entry=self._switch.enter(bound), ports=None)
+        return LocalMachine(
+            name, address, folder, entry=self._switch.enter(bound), ports=None, guardian=None
+        )
 
     def machines(self, names: Sequence[str]) -> list[Machine]:
         return [self.machine(name) for name in names]
@@ -200,6 +215,8 @@ class LocalNetwork:
         if self._switch is not None:
             self._switch.close()
             self._switch = None
+        if self._guardian is not None:
+            self._guardian.close()
         if self._ports is not None:
             self._ports.close()
         self._scratch.cleanup()

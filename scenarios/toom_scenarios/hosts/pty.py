@@ -15,6 +15,7 @@ from ..deadline import Deadline
 from ..errors import Broken
 from ..processes import children, end_session
 from .base import COLUMNS, INPUT_CHUNK, ROWS
+from .guardian import Guardian
 
 READ_SIZE: Final = 65536  # bytes
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
@@ -41,6 +42,7 @@ class PtyCarrier:
 
     Args:
         command: argv.
+        guardian: to end what it starts, where no pid namespace does.
         wrapped: the first process only enters the host and waits; the program is its child.
     """
 
@@ -51,6 +53,7 @@ class PtyCarrier:
         environment: Mapping[str, str],
         directory: str,
         wrapped: bool,
+        guardian: Guardian | None = None,
     ) -> None:
         try:
             self._spawn = pexpect.spawn(
@@ -67,6 +70,9 @@ class PtyCarrier:
             raise Broken(f"cannot start {' '.join(command)}: {error}") from error
         self._spawn.delaybeforesend = None  # pexpect would wait 50 ms before each send
         self._pid = int(self._spawn.pid or 0)
+        self._guardian = guardian
+        if guardian is not None:
+            guardian.entrust(self._pid)
         self._wrapped = wrapped
         self._status: int | None = None
         self._closed = False
@@ -125,10 +131,12 @@ class PtyCarrier:
         end_session(self._pid)
         self.exit_status()
         self._closed = True
+        if self._guardian is not None:
+            self._guardian.release(self._pid)
         os.waitpid(self._pid, 0)
-        os.close(self._spawn.child_fd)
-        # pexpect's own close() would sleep, and its destructor signal a pid that may be another's
-        # by now
+        # pexpect's own close() would sleep, and signal a pid that may be another's by now; its file
+        # object owns the descriptor, and would close it once more when it is collected.
         process = getattr(self._spawn, "ptyproc")  # noqa: B009 - unknown to its type stubs
+        process.fileobj.close()
         process.closed = self._spawn.closed = True
         process.fd = self._spawn.child_fd = -1

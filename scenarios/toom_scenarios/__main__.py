@@ -1,0 +1,5 @@
+"""`python -m toom_scenarios` is `toom`."""
+
+from .cli import run
+
+run()

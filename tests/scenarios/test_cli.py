@@ -1,0 +1,274 @@
+"""`toom` as a person or a script meets it: statuses, outputs, and what a run leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from toom_scenarios.deadline import Deadline, wait_for
+from toom_scenarios.processes import processes
+
+HEAD = "from toom_scenarios import ACCOUNTS, Broken, Stage, Unsupported, scenario\n"
+PASSES = '''
+@scenario(section="S6", part="bcm")
+def it_passes(stage: Stage) -> None:
+    """«Whoever reads a log after the reply finds the line in it.»"""
+    terminal = stage.command(stage.host("yoda"), "echo", "<b>hello</b>")
+    terminal.sees_exactly("<b>hello</b>")
+    terminal.ends(0)
+'''
+FAILS = '''
+@scenario(section="S7", part="atu")
+def it_fails(stage: Stage) -> None:
+    """«Every other active user»"""
+    stage.host("yoda").put("big", b"x" * 2_000_000)
+    terminal = stage.command(stage.host("yoda"), "sh", "-c", "echo no other active user; read x")
+    terminal.sees("Obi-wan", within=0.2)
+'''
+ASSERTS = '''
+@scenario(section="S7")
+def it_asserts(stage: Stage) -> None:
+    """«a line each»"""
+    assert ["a"] == ["b"]
+'''
+BREAKS = '''
+@scenario(section="S8", part="srb")
+def it_breaks(stage: Stage) -> None:
+    """«IDs count from 1»"""
+    stage.command(stage.host("yoda"), "no-such-program")
+'''
+UNSUPPORTED = '''
+@scenario(section="S9", part="srm", hosts=1_000_000)
+def it_cannot_be_examined(stage: Stage) -> None:
+    """«sent to room 1»"""
+'''
+HANGS = '''
+@scenario(section="S10", part="rdm", time_limit=1.0)
+def it_hangs(stage: Stage) -> None:
+    """«no new message»"""
+    while True:
+        pass
+'''
+WAITS = '''
+@scenario(section="S10", part="rdm")
+def it_waits_{0}(stage: Stage) -> None:
+    """«no new message»"""
+    host = stage.host("yoda")
+    stage.command(host, "sh", "-c", "trap '' HUP; sleep {1} & sleep {1}").sees("never", within=100)
+'''
+
+
+def toom(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "toom_scenarios", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def case(folder: Path, *texts: str) -> str:
+    (folder / "case.py").write_text(HEAD + "\n".join(texts))
+    return "./case.py"
+
+
+@pytest.mark.slow
+def test_a_run_with_every_verdict(tmp_path: Path) -> None:
+    name = case(tmp_path, PASSES, FAILS, ASSERTS, BREAKS, UNSUPPORTED, HANGS)
+    done = toom("run", name, "--on", "local", "--report", "r", "--seed", "5", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    document = json.loads((tmp_path / "r" / "results.json").read_text())
+    verdicts = {row["name"]: row["verdict"] for row in document["scenarios"]}
+    assert verdicts == {
+        "it_passes": "pass",
+        "it_fails": "fail",
+        "it_asserts": "fail",
+        "it_breaks": "broken",
+        "it_cannot_be_examined": "unsupported",
+        "it_hangs": "broken",
+    }
+    assert document["marks"] == {"earned": 1.0, "possible": 5.0}  # bcm of bcm, atu, srb, rdm
+    assert (document["on"], document["seed"], document["implementation"]) == ("local", 5, "toom")
+    reasons = {row["name"]: row["reason"] for row in document["scenarios"]}
+    assert reasons["it_breaks"] == "program 'no-such-program' cannot be found or executed"
+    assert "took over 1 s" in reasons["it_hangs"]
+    check_console(done.stdout)
+    check_left_behind(tmp_path / "r")
+
+
+def check_console(console: str) -> None:
+    assert "[6/6] " in console
+    assert "\x1b" not in console, "colours are for terminals"
+    assert "test session starts" not in console
+    assert "wanted: the line 'Obi-wan'" in console
+    assert "yoda-1| no other active user" in console
+    assert "state:  running" in console
+    assert "case.py:" in console
+    assert "At index 0 diff: 'a' != 'b'" in console
+    assert "2 marks not examined here" in console
+    assert "\n1 of 5\n" in console
+
+
+def check_left_behind(report: Path) -> None:
+    cases = {
+        row.get("name"): row for row in ElementTree.parse(report / "junit.xml").iter("testcase")
+    }
+    assert cases["it_passes"].find("failure") is None
+    assert cases["it_fails"].find("failure") is not None
+    assert cases["it_cannot_be_examined"].find("skipped") is not None
+    page = (report / "index.html").read_text()
+    assert "&lt;b&gt;hello" in page
+    assert "<b>hello" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert (report / "it_passes" / "terminals" / "yoda-1.txt").is_file()
+    assert (report / "it_fails" / "hosts" / "yoda" / "big").stat().st_size == 2_000_000
+
+
+def test_big_files_of_a_passed_scenario_are_kept_as_digests(tmp_path: Path) -> None:
+    text = PASSES + '    stage.host("yoda").put("big", b"x" * 2_000_000)\n'
+    assert (
+        toom("run", case(tmp_path, text), "--on", "local", "--report", "r", cwd=tmp_path).returncode
+        == 0
+    )
+    folder = tmp_path / "r" / "it_passes" / "hosts" / "yoda"
+    assert [path.name for path in folder.iterdir()] == ["big.sha256"]
+    assert "2000000 bytes" in (folder / "big.sha256").read_text()
+
+
+def test_json_is_all_there_is_on_stdout(tmp_path: Path) -> None:
+    done = toom("run", case(tmp_path, PASSES), "--on", "local", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["scenarios"][0]["verdict"] == "pass"
+    assert (tmp_path / "reports" / "latest" / "results.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [(PASSES, 0), (ASSERTS, 1), (BREAKS, 3), (UNSUPPORTED, 3), ("import nowhere", 3)],
+)
+def test_statuses(tmp_path: Path, text: str, status: int) -> None:
+    done = toom("run", case(tmp_path, text), "--on", "local", "--report", "r", cwd=tmp_path)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "no_such_scenario"],
+        ["run", "nowhere.py"],
+        ["run", "--jobs", "0"],
+        ["run", "--seed", "x"],
+        ["run", "--on", "moon"],
+        ["run", "--video", "nowhere.mp4"],
+        ["run", "--implementation", "nowhere.toml"],
+        ["list", "no_such_scenario"],
+        ["fly"],
+        [],
+    ],
+)
+def test_wrong_usage_is_2_and_one_line(tmp_path: Path, arguments: list[str]) -> None:
+    done = toom(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_report_never_overwrites_other_files(tmp_path: Path) -> None:
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "thesis.txt").touch()
+    done = toom("run", case(tmp_path, PASSES), "--on", "local", "--report", "r", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "holds other files" in done.stderr
+
+
+def test_docker_without_an_engine_is_unknown_never_a_local_pass(tmp_path: Path) -> None:
+    name = case(tmp_path, PASSES)
+    done = toom("run", name, "--on", "docker", cwd=tmp_path, DOCKER_HOST="unix:///nonexistent")
+    assert done.returncode == 3
+    assert "no container engine answers at unix:///nonexistent" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_without_an_engine_local_is_chosen_and_said(tmp_path: Path) -> None:
+    name = case(tmp_path, PASSES)
+    done = toom("run", name, cwd=tmp_path, DOCKER_HOST="unix:///nonexistent")
+    assert done.returncode == 0
+    assert done.stdout.startswith("on local: no container engine answers at unix:///nonexistent")
+
+
+def test_the_users_own_pytest_settings_change_nothing(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
+    name = case(tmp_path, PASSES)
+    done = toom("run", name, "--on", "local", cwd=tmp_path, PYTEST_ADDOPTS="--collect-only")
+    assert done.returncode == 0
+
+
+def test_listing_for_programs(tmp_path: Path) -> None:
+    done = toom("list", case(tmp_path, PASSES, FAILS), "--json", cwd=tmp_path)
+    document = json.loads(done.stdout)
+    assert [row["id"] for row in document["scenarios"]] == ["it_passes", "it_fails"]
+    assert document["promises"][1]["quote"] == "«Every other active user»"
+    assert document["promises"][1]["scenarios"] == ["it_fails"]
+
+
+def test_doctor_tells_what_works(tmp_path: Path) -> None:
+    done = toom("doctor", "--json", cwd=tmp_path, DOCKER_HOST="unix:///nonexistent")
+    document = json.loads(done.stdout)
+    assert document["docker"] is False
+    assert done.returncode == (0 if document["local"] else 3)
+
+
+def commands() -> list[str]:
+    found = []
+    for each in processes():
+        if each.state != "Z":
+            try:
+                words = Path(f"/proc/{each.pid}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            found.append(b" ".join(words).decode(errors="replace").strip())
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "scenarios", "kind"),
+    [
+        (signal.SIGKILL, 1, "namespaces"),
+        (signal.SIGKILL, 2, "namespaces"),
+        (signal.SIGKILL, 1, "loopback"),
+        (signal.SIGKILL, 2, "loopback"),
+        (signal.SIGTERM, 1, "namespaces"),
+        (signal.SIGTERM, 2, "loopback"),
+        (signal.SIGINT, 2, "namespaces"),
+    ],
+)
+def test_nothing_outlives_a_runner_that_is_ended(
+    tmp_path: Path, number: signal.Signals, scenarios: int, kind: str
+) -> None:
+    mark = f"{7000 + os.getpid() % 1000}.{number}{scenarios}"
+    name = case(tmp_path, *(WAITS.format(each, mark) for each in range(scenarios)))
+    runner = subprocess.Popen(
+        [sys.executable, "-m", "toom_scenarios", "run", name, "--on", "local", "--report", "r"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TOOM_LOCAL": "loopback" if kind == "loopback" else ""},
+    )
+    sleepers = f"sleep {mark}"
+    assert wait_for(lambda: commands().count(sleepers) == 2 * scenarios, Deadline(20))
+    runner.send_signal(number)
+    status = runner.wait(20)
+    assert wait_for(lambda: sleepers not in commands(), Deadline(10))
+    document = json.loads((tmp_path / "r" / "results.json").read_text())
+    assert {row["verdict"] for row in document["scenarios"]} <= {"broken", "skipped"}
+    if number != signal.SIGKILL:
+        assert status == 3

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+
+from toom_scenarios.errors import UsageError
+from toom_scenarios.implementation import TOOM, Program, load
+
+GOOD = """
+name = "other"
+[server]
+command = ["python3", "src/server.py", "{port}", "{attempts}"]
+[client]
+command = ["client", "{server}:{port}", "{udp_port}"]
+environment = {A = "b"}
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "other.toml"
+    path.write_text(text)
+    return path
+
+
+def test_without_a_file_it_is_toom() -> None:
+    assert load(None) is TOOM
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "server.py").touch()
+    loaded = load(written(tmp_path, GOOD))
+    assert loaded.server.argv(port=4000, attempts=3) == [
+        "python3",
+        str(tmp_path / "src" / "server.py"),
+        "4000",
+        "3",
+    ]
+    assert loaded.client.argv(server="10.0.0.1", port=4000, udp_port=8000) == [
+        "client",
+        "10.0.0.1:4000",
+        "8000",
+    ]
+    assert loaded.client.environment == {"A": "b"}
+
+
+def test_an_argument_without_a_value_is_left_out() -> None:
+    program = Program(("server", "{port}", "{attempts}"))
+    assert program.argv(port="4000", attempts=None) == ["server", "4000"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("name = ", "other.toml: "),
+        ('name = "x"', r"\[server\] needs a command"),
+        (GOOD.replace('"{attempts}"', '"{tries}"'), r"no placeholder \{tries\}"),
+        ("extra = 1\n" + GOOD, "unknown key 'extra'"),
+        ('files = "nowhere"\n' + GOOD, "files: no directory"),
+        (
+            GOOD.replace('["client", "{server}:{port}", "{udp_port}"]', '"client"'),
+            r"\[client\] needs",
+        ),
+    ],
+)
+def test_mistakes_are_told_in_a_line(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint) as caught:
+        load(written(tmp_path, text))
+    assert "\n" not in str(caught.value)
