@@ -297,7 +297,7 @@ def test_a_peer_that_falls_silent_is_gone(table: Table, yoda: Client, han: Clien
     yoda.writes("a.mp4", content_of(20 * MEGABYTE))
     with Relay(yoda.address, han.address, seed=1, delay=0.02) as relay:
         table.send(yoda, "a.mp4", han, relay)
-        wait_until(han.unfinished)
+        wait_until(lambda: any(first_bytes(path).strip(b"\0") for path in han.unfinished()))
         relay.cut = True
         started = time.monotonic()
         gone = "the other side is gone"
@@ -549,6 +549,11 @@ def test_a_forged_reason_cannot_be_played_twice(han: Client) -> None:
     stranger.says(han, Abort(Reason.GIVEN_UP), number=5)
     assert han.hears() == ReceiveFailed("a.mp4", "Yoda", "it was given up")
     stranger.socket.close()
+
+
+def first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(64)
 
 
 def wait_until(condition: object, within: float = 5.0) -> None:
