@@ -181,12 +181,15 @@ class LocalNetwork:
     def __init__(self, evidence: Path, *, mode: bool | None) -> None:
         self._evidence = evidence
         self._mode = mode
+        self._closed = False
         self._switch: namespaces.Switch | None = None
         self._ports = PortPool() if mode is None else None
         self._guardian = Guardian() if mode is None else None
         self._scratch = tempfile.TemporaryDirectory(prefix="toom-")
 
     def machine(self, name: str) -> Machine:
+        if self._closed:
+            raise Broken(f"no host {name}: the stage has ended")
         folder = self._evidence / "hosts"
         if self._mode is None:
             return LocalMachine(
@@ -212,6 +215,7 @@ class LocalNetwork:
         """Nothing to do: terminals are closed one by one in no time."""
 
     def close(self) -> None:
+        self._closed = True
         if self._switch is not None:
             self._switch.close()
             self._switch = None
