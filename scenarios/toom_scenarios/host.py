@@ -11,6 +11,18 @@ from .errors import Broken, UsageError
 from .files import HostFile
 from .hosts.base import Completed, FileFound, Machine
 
+LOOK_INTERVAL: Final = 0.05  # seconds between two looks at the kernel's table of sockets
+LOOK_LIMIT: Final = (
+    1.0  # seconds that one command looks, since each command costs a container 0.1 s
+)
+# A row of /proc/net/tcp: local address:port, remote address:port, state; 0A is LISTEN (proc(5)).
+AWAIT_LISTENER: Final = """
+looks={looks}
+until grep -qs ':{port} 0*:0000 0A' /proc/net/tcp /proc/net/tcp6; do
+  looks=$((looks - 1)); [ $looks -gt 0 ] || exit 1
+  sleep {interval}
+done
+"""
 COMMAND_LIMIT: Final = 30.0  # seconds for a command without a terminal
 
 
@@ -67,6 +79,12 @@ class Host:
             return datetime.fromisoformat(told.output.decode().strip())
         except ValueError as error:
             raise Broken(f"{self.name}: date says {told.output!r}") from error
+
+    def comes_to_listen(self, port: int, *, within: float = LOOK_LIMIT) -> bool:
+        """Wait a little, inside the host, until something listens on this TCP port."""
+        looks = max(1, int(within / LOOK_INTERVAL))
+        script = AWAIT_LISTENER.format(looks=looks, interval=LOOK_INTERVAL, port=f"{port:04X}")
+        return self.run(["sh", "-c", script], within=within + COMMAND_LIMIT).status == 0
 
     def listens(self, port: int) -> bool:
         """Whether something listens on this TCP port; asked of the kernel, so that the program

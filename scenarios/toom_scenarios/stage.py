@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from .accounts import ACCOUNTS, CREDENTIALS, credentials
-from .deadline import Deadline, pause, wait_for
+from .deadline import Deadline, pause
 from .errors import Unsupported, UsageError
 from .host import Host
 from .hosts.base import Carrier, Driver, Machine
@@ -169,11 +169,12 @@ class Stage:
 
     def _wait_until_it_listens(self, host: Host, port: int, terminal: Terminal) -> None:
         limit = LISTEN_LIMIT * self._setting.slowness
-        wait_for(lambda: host.listens(port) or not terminal.is_running(), Deadline(limit))
-        if not terminal.is_running():
-            terminal.fails(f"the server ended before it listened on port {port}")
-        if not host.listens(port):
-            terminal.fails(f"the server does not listen on port {port} after {limit:.1f} s")
+        deadline = Deadline(limit)
+        while not host.comes_to_listen(port):
+            if not terminal.is_running():
+                terminal.fails(f"the server ended before it listened on port {port}")
+            if deadline.passed():
+                terminal.fails(f"the server does not listen on port {port} after {limit:.1f} s")
 
     def client(
         self,

@@ -23,7 +23,7 @@ from requests.exceptions import RequestException
 
 from ..errors import Broken, Unsupported
 from .base import Carrier, Machine, Network
-from .container import ContainerMachine
+from .container import ContainerMachine, find_seat
 from .docker import MANY, SERVER_HOST
 from .engine import address, connect
 from .exec_terminal import READ_SIZE, hijack
@@ -142,7 +142,11 @@ class ComposeNetwork:
             if not networks:
                 raise Broken(f"{name} shares no network with the server")
             return ComposeMachine(
-                container, name=name, engine=address(), network=networks[0], folder=""
+                container,
+                name=name,
+                engine=address(),
+                network=networks[0],
+                seat=find_seat(container),
             )
         except (DockerException, RequestException) as error:
             raise Broken(f"{name}: {error}") from error

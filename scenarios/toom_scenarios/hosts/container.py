@@ -5,22 +5,56 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from docker.errors import APIError, DockerException, NotFound
 from requests.exceptions import RequestException
 
+from ..deadline import Deadline, wait_for
 from ..errors import Broken
 from ..timezone import time_zone
 from .archive import first_file, packed, unpack
 from .base import CANNOT_EXECUTE, Completed, FileFound
-from .exec_terminal import ExecCarrier, entry_command
+from .exec_terminal import ExecCarrier, entry_command, in_directory
 
 FIRST_LOOK: Final = "mkdir -p {0} && cd {0} && pwd && id -u && id -g"
 FILES: Final = 'find . ! -type d -exec stat -c "%s %n" {} + 2>/dev/null || true'
 SETUP_LIMIT: Final = 30.0  # seconds for a small command in a container on a busy machine
 NOT_RUNNING: Final = 409  # what the engine answers to an exec in a container that has ended
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where the programs of a container run, and the numbers of the user they run as."""
+
+    directory: str
+    user: int
+    group: int
+
+
+def execute(container: Any, command: Sequence[str]) -> Completed:
+    """Run a command in a container, to its end, without a terminal."""
+    api = container.client.api
+    try:
+        made = api.exec_create(container.id, list(command), environment={"TZ": time_zone()})
+        output = api.exec_start(made["Id"]) or b""
+        status = api.exec_inspect(made["Id"])["ExitCode"]
+    except (DockerException, RequestException) as error:
+        raise Broken(f"{container.name}: {' '.join(command)}: {error}") from error
+    if status in CANNOT_EXECUTE:
+        raise Broken(f"{container.name}: {output.decode(errors='replace').strip()}")
+    return Completed(-1 if status is None else int(status), output)
+
+
+def find_seat(container: Any, folder: str = ".") -> Seat:
+    """Ask a container; every other one of the same image would say the same."""
+    told = execute(container, ["sh", "-c", FIRST_LOOK.format(folder)])
+    words = told.output.decode(errors="replace").split()
+    if told.status or len(words) != 3:
+        raise Broken(f"{container.name}: no directory {folder}: {told.output.decode()}")
+    return Seat(words[0], int(words[1]), int(words[2]))
 
 
 class ContainerMachine:
@@ -30,12 +64,10 @@ class ContainerMachine:
         container: the SDK's object, started.
         engine: its address, as in DOCKER_HOST.
         network: the name of the stage's network, on which its address counts.
-        folder: of the programs, in the user's home, made when it is not there; "": the image's own.
+        seat: where its programs run, and as whom.
     """
 
-    def __init__(
-        self, container: Any, *, name: str, engine: str, network: str, folder: str
-    ) -> None:
+    def __init__(self, container: Any, *, name: str, engine: str, network: str, seat: Seat) -> None:
         self._container = container
         self._api = container.client.api
         self._engine = engine
@@ -44,14 +76,8 @@ class ContainerMachine:
         self.name = name
         container.reload()
         self.address = str(container.attrs["NetworkSettings"]["Networks"][network]["IPAddress"])
-        self.directory = ""
-        where = f"~/{folder}" if folder else "."
-        told = self.run(["sh", "-c", FIRST_LOOK.format(where)], SETUP_LIMIT)
-        words = told.output.decode(errors="replace").split()
-        if told.status or len(words) != 3:
-            raise Broken(f"{name}: no directory {where}: {told.output.decode(errors='replace')}")
-        self.directory = words[0]
-        self._user, self._group = int(words[1]), int(words[2])
+        self.directory = seat.directory
+        self._seat = seat
 
     # --- terminals
 
@@ -60,11 +86,10 @@ class ContainerMachine:
         try:
             made = self._api.exec_create(
                 self._container.id,
-                entry_command(pid_file, command),
+                entry_command(pid_file, self.directory, command),
                 stdin=True,
                 tty=True,
                 environment={"TERM": "dumb", "TZ": time_zone(), **environment},
-                workdir=self.directory,
             )
         except (DockerException, RequestException) as error:
             raise Broken(f"{self.name}: no terminal: {error}") from error
@@ -90,20 +115,7 @@ class ContainerMachine:
 
     def run(self, command: Sequence[str], within: float) -> Completed:
         del within  # the engine's answers have a limit of their own (engine.CALL_LIMIT)
-        try:
-            made = self._api.exec_create(
-                self._container.id,
-                list(command),
-                environment={"TZ": time_zone()},
-                workdir=self.directory or None,
-            )
-            output = self._api.exec_start(made["Id"])
-            status = self.exec_status(made["Id"])
-        except (DockerException, RequestException) as error:
-            raise Broken(f"{self.name}: {' '.join(command)}: {error}") from error
-        if status in CANNOT_EXECUTE:
-            raise Broken(f"{self.name}: {output.decode(errors='replace').strip()}")
-        return Completed(-1 if status is None else status, output or b"")
+        return execute(self._container, in_directory(self.directory, command))
 
     # --- files
 
@@ -111,11 +123,20 @@ class ContainerMachine:
         return f"{self.directory}/{name}"
 
     def write_file(self, name: str, content: bytes | Path) -> None:
-        with packed(name, content, self._user, self._group) as stream:
+        with packed(name, content, self._seat.user, self._seat.group) as stream:
             try:
-                self._api.put_archive(self._container.id, self.directory, stream)
+                if not wait_for(lambda: self._put(stream), Deadline(SETUP_LIMIT)):
+                    raise Broken(f"{self.name}: no directory {self.directory}")
             except (DockerException, RequestException) as error:
                 raise Broken(f"{self.name}: {name} cannot be written: {error}") from error
+
+    def _put(self, stream: IO[bytes]) -> bool:
+        """False while the directory is not there: the container makes it as it starts."""
+        stream.seek(0)
+        try:
+            return bool(self._api.put_archive(self._container.id, self.directory, stream))
+        except NotFound:
+            return False
 
     def _archive(self, path: str) -> Any:
         try:

@@ -18,7 +18,7 @@ from ..errors import Broken
 from ..timezone import time_zone
 from . import owner, subnets
 from .base import Machine, Network
-from .container import ContainerMachine
+from .container import ContainerMachine, Seat, find_seat
 from .engine import address, connect
 from .sweep import remove_container, remove_network
 
@@ -37,6 +37,7 @@ class DockerNetwork:
 
     Args:
         labels: by which everything of it is found again, what was half made too.
+        seats: what is known of the images, shared by all stages of the driver.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class DockerNetwork:
         images: tuple[str, str],
         lifetime: float,
         keep: bool,
+        seats: dict[str, Seat],
     ) -> None:
         self._client = client
+        self._seats = seats
         self._name = name
         self._labels = labels
         self._images = images
@@ -100,10 +103,12 @@ class DockerNetwork:
     def _make_machine(self, name: str) -> tuple[Any, ContainerMachine]:
         image = self._images[0] if name == SERVER_HOST else self._images[1]
         life = "infinity" if self._keep else str(int(self._lifetime))
+        # it ends by itself, even if everybody who could remove it is dead
+        idle = f"mkdir -p ~/{FOLDER}; exec sleep {life}"
         try:
             container = self._client.containers.run(
                 image,
-                ["sleep", life],  # ends by itself, even if everybody who could remove it is dead
+                ["sh", "-c", idle],
                 detach=True,
                 init=True,
                 name=f"{self._name}-{_plain(name)}",
@@ -116,8 +121,10 @@ class DockerNetwork:
             raise Broken(f"the engine has no image {image}: run `make image`") from error
         except (DockerException, RequestException) as error:
             raise Broken(f"host {name}: {error}") from error
+        if image not in self._seats:
+            self._seats[image] = find_seat(container, f"~/{FOLDER}")
         made = ContainerMachine(
-            container, name=name, engine=address(), network=self._name, folder=FOLDER
+            container, name=name, engine=address(), network=self._name, seat=self._seats[image]
         )
         return container, made
 
@@ -126,14 +133,11 @@ class DockerNetwork:
 
     def freeze(self) -> None:
         """Stop every program at once, the server's first; what they wrote can still be read."""
-        self._machines.sort(key=lambda each: each[1].name != SERVER_HOST)
-        for container, machine in self._machines:
-            try:
-                container.kill()
-            except APIError as error:
-                if error.status_code not in (404, 409):  # it has ended already
-                    raise Broken(f"{machine.name}: {error}") from error
-            machine.gone()
+        servers = [each for each in self._machines if each[1].name == SERVER_HOST]
+        others = [each for each in self._machines if each[1].name != SERVER_HOST]
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as workers:
+            for group in (servers, others):
+                list(workers.map(_kill, group))
 
     def close(self) -> None:
         if not self._touched:
@@ -172,6 +176,7 @@ class DockerDriver:
         self._run = run
         self._images = images
         self._keep = keep
+        self._seats: dict[str, Seat] = {}
         self._client = connect()
 
     @property
@@ -194,7 +199,18 @@ class DockerDriver:
             images=self._images,
             lifetime=lifetime,
             keep=self._keep,
+            seats=self._seats,
         )
+
+
+def _kill(host: tuple[Any, ContainerMachine]) -> None:
+    container, machine = host
+    try:
+        container.kill()
+    except APIError as error:
+        if error.status_code not in (404, 409):  # it has ended already
+            raise Broken(f"{machine.name}: {error}") from error
+    machine.gone()
 
 
 def _plain(name: str) -> str:

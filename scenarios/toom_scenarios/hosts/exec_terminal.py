@@ -30,7 +30,8 @@ ANSWER_LIMIT: Final = 30.0  # seconds for a busy engine to start a program
 # a session.
 ENTER: Final = f"""
 stty -echo rows {ROWS} cols {COLUMNS}
-echo $$ > "$1"; shift
+echo $$ > "$1"; mkdir -p "$2" && cd "$2" || exit 126
+shift 2
 exec "$@"
 """
 END: Final = (
@@ -176,9 +177,14 @@ class ExecCarrier:
         self._stream.close()
 
 
-def entry_command(pid_file: str, command: Sequence[str]) -> list[str]:
+def entry_command(pid_file: str, directory: str, command: Sequence[str]) -> list[str]:
     """The command for an exec that becomes the program."""
-    return ["sh", "-c", ENTER, "sh", pid_file, *command]
+    return ["sh", "-c", ENTER, "sh", pid_file, directory, *command]
+
+
+def in_directory(directory: str, command: Sequence[str]) -> list[str]:
+    """Without a terminal. A container makes the directory as it starts: it may be late."""
+    return ["sh", "-c", 'mkdir -p "$0" && cd "$0" && exec "$@"', directory, *command]
 
 
 def as_subprocess_tells(status: int) -> int:
