@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from toom_scenarios import Client, Stage, scenario
+from toom_scenarios import Client, Mark, Stage, scenario
 from toom_scenarios.deadline import Deadline, wait_for
 from toom_scenarios.spec import BROADCAST_SENT
 from toom_scenarios.videos import VideoError, decode, large_video, sample_video
@@ -31,11 +31,25 @@ def plays(stage: Stage, holder: Client, name: str) -> int:
     return report.frames
 
 
-def sends(presenter: Client, audience: Client, name: str) -> None:
-    """UPD, up to the prompt that comes at once."""
+def sends(presenter: Client, audience: Client, name: str) -> tuple[Mark, Mark]:
+    """UPD, up to the prompt that comes at once; where both stood before, since notices may follow."""
+    before = presenter.mark(), audience.mark()
     presenter.types(f"UPD {audience.user} {name}")
     presenter.sees_exactly(f"Sending {name} to {audience.user}")
     presenter.sees_prompt()
+    return before
+
+
+def arrives(
+    presenter: Client, audience: Client, name: str, before: tuple[Mark, Mark], within: float
+) -> None:
+    """Both are told, and what arrived is byte-identical."""
+    audience.sees_exactly(f"Received {name} from {presenter.user}", within=within, since=before[1])
+    presenter.sees_exactly(f"{name} has been uploaded", within=within, since=before[0])
+    received, sent = f"{presenter.user}_{name}", name
+    assert audience.host.sha256(received) == presenter.host.sha256(sent), (
+        f"{received} is not {sent}"
+    )
 
 
 def nothing_else_is_there(client: Client, *names: str) -> None:
@@ -59,18 +73,13 @@ def a_video_from_one_terminal_to_another_and_back(stage: Stage) -> None:
     stage.server(attempts=3)
     yoda, obi = stage.clients(**{"yoda": "Yoda", "obi-wan": "Obi-wan"})
     yoda.host.put(name, source)
-    sends(yoda, obi, name)
-    obi.sees_exactly(f"Received {name} from Yoda", within=SMALL)
-    obi.sees_prompt()
-    yoda.sees_exactly(f"{name} has been uploaded", within=SMALL)
-    yoda.sees_prompt()
-    assert obi.host.sha256(f"Yoda_{name}") == yoda.host.sha256(name)
+    arrives(yoda, obi, name, sends(yoda, obi, name), SMALL)
+    for told in (yoda, obi):
+        told.sees_prompt()
     frames = plays(stage, obi, f"Yoda_{name}")
-    sends(obi, yoda, f"Yoda_{name}")
-    yoda.sees_exactly(f"Received Yoda_{name} from Obi-wan", within=SMALL)
-    obi.sees_exactly(f"Yoda_{name} has been uploaded", within=SMALL)
-    assert yoda.host.sha256(f"Obi-wan_Yoda_{name}") == yoda.host.sha256(name)
+    arrives(obi, yoda, f"Yoda_{name}", sends(obi, yoda, f"Yoda_{name}"), SMALL)
     assert plays(stage, yoda, f"Obi-wan_Yoda_{name}") == frames
+    assert yoda.host.sha256(f"Obi-wan_Yoda_{name}") == yoda.host.sha256(name)
     nothing_else_is_there(yoda, name, f"Obi-wan_Yoda_{name}")
     nothing_else_is_there(obi, f"Yoda_{name}")
 
@@ -80,23 +89,22 @@ def several_transfers_at_once(stage: Stage) -> None:
     """«several transfers, both ways, run at once, all over the one UDP port that each client announced»"""
     source = film(stage)
     stage.server(attempts=3)
-    yoda, han, luke = clients = stage.clients(yoda="Yoda", han="Han", luke="Luke")
+    yoda, han, luke = stage.clients(yoda="Yoda", han="Han", luke="Luke")
     pairs = [(yoda, han), (yoda, luke), (han, yoda), (luke, han)]
-    begins = {client.name: client.mark() for client in clients}
     for presenter, audience in pairs:
         presenter.host.put(f"for-{audience.name}.mp4", source)
-    for presenter, audience in pairs:
-        sends(presenter, audience, f"for-{audience.name}.mp4")
-    for presenter, audience in pairs:
-        name, user = f"for-{audience.name}.mp4", presenter.user
-        audience.sees_exactly(
-            f"Received {name} from {user}", within=SMALL, since=begins[audience.name]
+    under_way = [
+        (
+            presenter,
+            audience,
+            f"for-{audience.name}.mp4",
+            sends(presenter, audience, f"for-{audience.name}.mp4"),
         )
-        presenter.sees_exactly(
-            f"{name} has been uploaded", within=SMALL, since=begins[presenter.name]
-        )
-        assert audience.host.sha256(f"{user}_{name}") == presenter.host.sha256(name)
-        plays(stage, audience, f"{user}_{name}")
+        for presenter, audience in pairs
+    ]
+    for presenter, audience, name, before in under_way:
+        arrives(presenter, audience, name, before, SMALL)
+        plays(stage, audience, f"{presenter.user}_{name}")
     nothing_else_is_there(han, "for-yoda.mp4", "Yoda_for-han.mp4", "Luke_for-han.mp4")
 
 
@@ -108,15 +116,12 @@ def a_large_video_while_commands_are_typed(stage: Stage) -> None:
     server = stage.server(attempts=3)
     yoda, obi = stage.clients(**{"yoda": "Yoda", "obi-wan": "Obi-wan"})
     yoda.host.put(name, source)
-    begins = {client.name: client.mark() for client in (yoda, obi)}
-    sends(yoda, obi, name)
+    before = sends(yoda, obi, name)
     for number in range(1, 6):
         for client in (yoda, obi):
             client.types(f"BCM meanwhile {number}")
             client.sees(BROADCAST_SENT)
-    obi.sees_exactly(f"Received {name} from Yoda", within=LARGE, since=begins["obi-wan"])
-    yoda.sees_exactly(f"{name} has been uploaded", within=LARGE, since=begins["yoda"])
-    assert obi.host.sha256(f"Yoda_{name}") == yoda.host.sha256(name)
+    arrives(yoda, obi, name, before, LARGE)
     plays(stage, obi, f"Yoda_{name}")
     assert len(server.file("messagelog.txt").lines()) == 10
     nothing_else_is_there(obi, f"Yoda_{name}")
@@ -157,9 +162,7 @@ def an_existing_file_is_replaced(stage: Stage) -> None:
     han.host.put("Yoda_notes.bin", b"old")
     for content in (b"", b"x", stage.random.randbytes(100_000)):
         yoda.host.put("notes.bin", content)
-        sends(yoda, han, "notes.bin")
-        yoda.sees_exactly("notes.bin has been uploaded", within=SMALL)
-        han.sees_exactly("Received notes.bin from Yoda", within=SMALL)
+        arrives(yoda, han, "notes.bin", sends(yoda, han, "notes.bin"), SMALL)
         assert han.file("Yoda_notes.bin").bytes() == content
     nothing_else_is_there(han, "Yoda_notes.bin")
 
@@ -171,14 +174,15 @@ def a_peer_that_vanishes(stage: Stage) -> None:
     name = source.name
     stage.server(attempts=3)
     yoda, han, luke, leia = stage.clients(yoda="Yoda", han="Han", luke="Luke", leia="Leia")
-    begin = leia.mark()
+    starts = []
     for presenter, audience, gone in ((yoda, han, han), (luke, leia, luke)):
         presenter.host.put(name, source)
-        before = audience.host.received()
-        sends(presenter, audience, name)
-        is_under_way(audience, before)
+        already = audience.host.received()
+        starts.append(sends(presenter, audience, name))
+        is_under_way(audience, already)
         gone.kill()
-    yoda.sees(rf"Transfer of {name} to Han failed: .+", within=20)
-    leia.sees(rf"Transfer of {name} from Luke failed: .+", within=20, since=begin)
+    (yodas, _), (_, leias) = starts
+    yoda.sees(rf"Transfer of {name} to Han failed: .+", within=20, since=yodas)
+    leia.sees(rf"Transfer of {name} from Luke failed: .+", within=20, since=leias)
     nothing_else_is_there(han)
     nothing_else_is_there(leia)

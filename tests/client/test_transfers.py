@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.doubles.patience import lets_pass, wait_until
 from tests.doubles.relay import Relay
 from toom_client.files import HIDDEN
 from toom_client.transfers import (
@@ -217,7 +218,7 @@ def test_an_offer_may_come_before_the_servers_notice(
     yoda.writes("a.mp4", b"abc")
     ours, theirs = table.tickets_for(yoda, han)
     yoda.transfers.present(ours, yoda.opens("a.mp4"))
-    time.sleep(0.15)  # the lateness itself is what is tested: the first offers find nobody
+    lets_pass(0.15, because="the first offers shall find nobody; PROTOCOL 5.3")
     han.transfers.expect(theirs)
     assert han.hears() == Received("a.mp4", "Yoda")
     assert yoda.hears() == Uploaded("a.mp4", "Han")
@@ -554,15 +555,6 @@ def test_a_forged_reason_cannot_be_played_twice(han: Client) -> None:
 def first_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(64)
-
-
-def wait_until(condition: object, within: float = 5.0) -> None:
-    """Look every 2 ms until the condition holds."""
-    assert callable(condition)
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"{condition} did not hold within {within} s"
-        time.sleep(0.002)
 
 
 @pytest.mark.parametrize("port", [-1, 65536])
