@@ -6,12 +6,14 @@ Belongs here: bookkeeping. Does not: drawing (progress.py), judging (plugin.py, 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import pytest
 
 from .results import NEVER_ENDED, Results, Row
 from .verdict import Verdict
+
+TROUBLE_SHOWN: Final = 4000  # characters of an error inside pytest: its end tells most
 
 
 class Progress(Protocol):
@@ -79,6 +81,9 @@ class Controller:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self._results.trouble.append(report.longreprtext)
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self._results.trouble.append(f"inside pytest: {excrepr}"[-TROUBLE_SHOWN:])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object, error: object) -> None:

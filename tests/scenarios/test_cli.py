@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from toom_scenarios.cli import main
 from toom_scenarios.deadline import Deadline, wait_for
 from toom_scenarios.processes import processes
 
@@ -53,6 +54,13 @@ def it_hangs(stage: Stage) -> None:
     """«no new message»"""
     while True:
         pass
+'''
+DIES = '''
+@scenario(section="S10", part="rdm")
+def it_dies(stage: Stage) -> None:
+    """«no new message»"""
+    import os
+    os._exit(9)
 '''
 WAITS = '''
 @scenario(section="S10", part="rdm")
@@ -151,7 +159,14 @@ def test_json_is_all_there_is_on_stdout(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "status"),
-    [(PASSES, 0), (ASSERTS, 1), (BREAKS, 3), (UNSUPPORTED, 3), ("import nowhere", 3)],
+    [
+        (PASSES, 0),
+        (ASSERTS, 1),
+        (BREAKS, 3),
+        (UNSUPPORTED, 3),
+        (PASSES + DIES, 3),
+        ("import nowhere", 3),
+    ],
 )
 def test_statuses(tmp_path: Path, text: str, status: int) -> None:
     done = toom("run", case(tmp_path, text), "--on", "local", "--report", "r", cwd=tmp_path)
@@ -174,11 +189,17 @@ def test_statuses(tmp_path: Path, text: str, status: int) -> None:
         [],
     ],
 )
-def test_wrong_usage_is_2_and_one_line(tmp_path: Path, arguments: list[str]) -> None:
-    done = toom(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1
+def test_wrong_usage_is_2_and_one_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        status: object = main(arguments)
+    except SystemExit as ended:
+        status = ended.code
+    said = capsys.readouterr()
+    assert status == 2
+    assert said.out == ""
+    assert len(said.err.splitlines()) == 1
 
 
 def test_a_report_never_overwrites_other_files(tmp_path: Path) -> None:

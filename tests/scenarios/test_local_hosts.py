@@ -7,6 +7,7 @@ from toom_scenarios import Broken, Stage
 from toom_scenarios.deadline import Deadline, wait_for
 from toom_scenarios.hosts.guardian import Guardian
 from toom_scenarios.hosts.local import LocalDriver, find_mode
+from toom_scenarios.hosts.namespaces import possible
 from toom_scenarios.hosts.ports import PortPool
 from toom_scenarios.processes import in_session
 
@@ -136,6 +137,19 @@ def test_a_signal_stops_a_program_and_lets_it_go_on(networked_stage: Stage) -> N
         terminal.sees("got hello", within=0.3)
     terminal.kill(signal.SIGCONT)
     terminal.sees("got hello")
+
+
+def test_rootless_hosts_have_addresses_too(tmp_path: Path) -> None:
+    mode, why = possible(tmp_path, only_rootless=True)
+    if mode is None:
+        pytest.skip(why)
+    stage = Stage("rootless", tmp_path / "rootless", setting(mode))
+    try:
+        one, two = stage.hosts("one", "two")
+        stage.command(one, "python3", "-c", LISTEN).sees("up")
+        stage.command(two, "python3", "-c", CALL, one.address).sees_exactly(two.address)
+    finally:
+        stage.close(None)
 
 
 def test_the_driver_says_how_many_addresses_there_are() -> None:

@@ -254,8 +254,12 @@ class LocalDriver:
 
 
 def find_mode() -> tuple[bool | None, str]:
-    """Which kind of local hosts this machine allows, and the reason; see `LocalDriver`."""
-    if os.environ.get("TOOM_LOCAL") == "loopback":
+    """Which kind of local hosts this machine allows, and the reason; see `LocalDriver`.
+
+    The environment may ask for less: TOOM_LOCAL=rootless or TOOM_LOCAL=loopback.
+    """
+    wish = os.environ.get("TOOM_LOCAL", "")
+    if wish == "loopback":
         return None, "TOOM_LOCAL=loopback"
     with tempfile.TemporaryDirectory(prefix="toom-") as folder:
-        return namespaces.possible(Path(folder))
+        return namespaces.possible(Path(folder), only_rootless=wish == "rootless")

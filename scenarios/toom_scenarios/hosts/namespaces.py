@@ -158,7 +158,7 @@ def inside_command(directory: str, command: Sequence[str]) -> list[str]:
     return ["env", f"--chdir={directory}", "--default-signal=INT,QUIT,TSTP", *command]
 
 
-def possible(folder: Path) -> tuple[bool | None, str]:
+def possible(folder: Path, *, only_rootless: bool = False) -> tuple[bool | None, str]:
     """Try it, since nothing else tells.
 
     Returns:
@@ -167,7 +167,7 @@ def possible(folder: Path) -> tuple[bool | None, str]:
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
         return None, f"{', '.join(missing)} not found (util-linux, iproute2, coreutils)"
     why = ""
-    for rootless in (False, True) if os.geteuid() == 0 else (True,):
+    for rootless in (True,) if only_rootless or os.geteuid() else (False, True):
         try:
             switch = Switch(folder, rootless=rootless)
         except NamespaceError as error:
