@@ -87,23 +87,20 @@ def a_video_from_one_terminal_to_another_and_back(stage: Stage) -> None:
 @scenario(section="S12", part="upd")
 def several_transfers_at_once(stage: Stage) -> None:
     """«several transfers, both ways, run at once, all over the one UDP port that each client announced»"""
-    source = film(stage)
+    small, large = film(stage), large_video()
     stage.server(attempts=3)
     yoda, han, luke = stage.clients(yoda="Yoda", han="Han", luke="Luke")
-    pairs = [(yoda, han), (yoda, luke), (han, yoda), (luke, han)]
-    for presenter, audience in pairs:
+    pairs = [(yoda, han, large), (yoda, luke, small), (han, yoda, small), (luke, han, small)]
+    for presenter, audience, source in pairs:
         presenter.host.put(f"for-{audience.name}.mp4", source)
-    under_way = [
-        (
-            presenter,
-            audience,
-            f"for-{audience.name}.mp4",
-            sends(presenter, audience, f"for-{audience.name}.mp4"),
-        )
-        for presenter, audience in pairs
-    ]
-    for presenter, audience, name, before in under_way:
-        arrives(presenter, audience, name, before, SMALL)
+    under_way = []
+    for presenter, audience, source in pairs:
+        name, already = f"for-{audience.name}.mp4", audience.host.received()
+        under_way.append((presenter, audience, name, sends(presenter, audience, name)))
+        if source is large:
+            is_under_way(audience, already)
+    for presenter, audience, name, before in reversed(under_way):
+        arrives(presenter, audience, name, before, LARGE)
         plays(stage, audience, f"{presenter.user}_{name}")
     nothing_else_is_there(han, "for-yoda.mp4", "Yoda_for-han.mp4", "Luke_for-han.mp4")
 
@@ -132,8 +129,8 @@ def uploads_that_are_refused(stage: Stage) -> None:
     """«Offline or unknown user: `Obi-wan is offline`; no such file, a directory …, oneself: one clear line. Each time the prompt returns and nothing is sent. The user is checked before the file.»"""
     stage.server(attempts=3)
     yoda, han = stage.clients(yoda="Yoda", han="Han")
-    yoda.host.put("lecture1.mp4", b"not even a film")
-    yoda.host.put("folder/inside.mp4", b"x")
+    for name in ("lecture1.mp4", "folder/inside.mp4", ".hidden", "a..b"):
+        yoda.host.put(name, b"not even a film")
     assert yoda.asks("UPD Obi-wan lecture1.mp4") == ["Obi-wan is offline"]
     assert yoda.asks("UPD Grogu lecture1.mp4") == ["Grogu is offline"]
     assert yoda.asks("UPD Obi-wan missing.mp4") == ["Obi-wan is offline"]
