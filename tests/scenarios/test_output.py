@@ -37,6 +37,13 @@ def test_what_was_printed_before_a_mark_is_stale() -> None:
     assert texts(output, mark) == ["new"]
 
 
+def test_of_a_line_that_began_before_the_mark_only_the_rest_is_new() -> None:
+    output = fed("50 % ")
+    mark = output.mark()
+    output.feed(b"done\r\n", 0.0)
+    assert texts(output, mark) == ["done"]
+
+
 def test_a_reply_on_the_prompts_own_line_is_seen_without_the_prompt() -> None:
     output = fed(COMMAND)
     mark = output.expect_echo("ATU")

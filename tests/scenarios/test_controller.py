@@ -1,0 +1,79 @@
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from toom_scenarios.controller import Controller
+from toom_scenarios.results import Results, Row
+from toom_scenarios.scenario import Scenario
+from toom_scenarios.verdict import Verdict
+
+NODE = "cases/case.py::story"
+Phase = Literal["setup", "call", "teardown"]
+
+
+class Silent:
+    def __init__(self) -> None:
+        self.ended_rows: list[Row] = []
+
+    def started(self, row: Row) -> None: ...
+
+    def ended(self, row: Row) -> None:
+        self.ended_rows.append(row)
+
+
+def report(when: Phase, verdict: str = "pass", reason: str = "") -> pytest.TestReport:
+    outcome: Literal["passed", "failed"] = "passed" if verdict == "pass" else "failed"
+    told = [("verdict", verdict), ("reason", reason)]
+    place = ("case.py", 1, "story")
+    return pytest.TestReport(
+        NODE, place, {}, outcome, None, when, user_properties=told, duration=1.0
+    )
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    made = Results("local", 7, "toom", tmp_path)
+    known = Scenario("story", "S2", "", 1.0, 1, "quote", Path("case.py"), 1)
+    made.expect([known], {"story": Fraction(0)})
+    return made
+
+
+def told(results: Results, *reports: pytest.TestReport) -> Row:
+    controller = Controller(results, Silent())
+    controller.pytest_runtest_logstart(NODE)
+    for each in reports:
+        controller.pytest_runtest_logreport(each)
+    return results.rows["story"]
+
+
+def test_three_phases_that_pass_are_a_pass(results: Results) -> None:
+    row = told(results, report("setup"), report("call"), report("teardown"))
+    assert (row.verdict, row.reason, row.seconds) == (Verdict.PASS, "", 3.0)
+
+
+def test_until_its_end_a_scenario_is_not_known(results: Results) -> None:
+    assert told(results, report("setup"), report("call")).verdict is Verdict.BROKEN
+
+
+def test_without_its_story_nothing_has_passed(results: Results) -> None:
+    assert told(results, report("setup"), report("teardown")).verdict is Verdict.BROKEN
+
+
+def test_the_first_cause_is_the_one_reported(results: Results) -> None:
+    failed, later = report("call", "fail", "no reply"), report("teardown", "broken", "no engine")
+    row = told(results, report("setup"), failed, later)
+    assert (row.verdict, row.reason) == (Verdict.FAIL, "no reply")
+
+
+def test_a_stage_that_cannot_be_removed_is_no_pass(results: Results) -> None:
+    row = told(results, report("setup"), report("call"), report("teardown", "broken", "no engine"))
+    assert (row.verdict, row.reason) == (Verdict.BROKEN, "no engine")
+
+
+def test_a_report_that_is_not_ours_means_a_dead_worker(results: Results) -> None:
+    crash = report("call", "fail")
+    crash.user_properties.clear()
+    crash.when = "???"  # type: ignore[assignment]
+    assert told(results, crash).reason == "the worker process died"
