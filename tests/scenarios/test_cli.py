@@ -232,6 +232,29 @@ def test_the_users_own_pytest_settings_change_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
+STRANGERS = '''
+@scenario(section="S7", part="atu")
+def strangers_are_judged_fairly(stage: Stage) -> None:
+    """«with nobody else: `no other active user`»"""
+    server = stage.server(attempts=4)
+    server.sees("serving, 4 attempts")
+    yoda = stage.client("yoda", user="Yoda")
+    assert yoda.asks("ATU") == ["no other active user"]
+    yoda.leaves()
+    server.stops()
+'''
+
+
+def test_other_programs_can_be_judged(tmp_path: Path) -> None:
+    stranger = str(Path(__file__).parent / "stranger" / "stranger.toml")
+    name = case(tmp_path, STRANGERS)
+    done = toom(
+        "run", name, "--on", "local", "--implementation", stranger, "--report", "r", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stdout
+    assert json.loads((tmp_path / "r" / "results.json").read_text())["implementation"] == "stranger"
+
+
 def test_listing_for_programs(tmp_path: Path) -> None:
     done = toom("list", case(tmp_path, PASSES, FAILS), "--json", cwd=tmp_path)
     document = json.loads(done.stdout)

@@ -52,12 +52,11 @@ def clean(*, dry_run: bool, kept_too: bool) -> Iterator[str]:
 
     client = connect()
     try:
-        found = False
-        for line in sweep(client, dry_run=dry_run, kept_too=kept_too):
-            found = True
-            yield line
-        if not found:
-            yield "nothing is left over"
+        lines = list(sweep(client, dry_run=dry_run, kept_too=kept_too))
+        yield from lines or ["nothing is left over"]
+        kept: dict[str, str | list[str] | bool] = {"label": owner.KEPT}
+        if not kept_too and client.containers.list(all=True, filters=kept, ignore_removed=True):
+            yield "stages of `toom run --keep` stay; `toom clean --all` removes them"
     finally:
         client.close()
 
