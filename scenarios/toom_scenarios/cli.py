@@ -1,8 +1,7 @@
 """The command line of `toom`.
 
 Belongs here: arguments, their errors in one line, exit statuses (CONTRACT): 0 passed, 1 failed, 2
-wrong usage, 3 could not
-find out. Does not: doing any of it.
+wrong usage, 3 could not find out. Does not: doing any of it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a terminal has printed: lines with the time of their end, and the unfinished line below
 them.
 
-Belongs here: bytes to lines, positions ("newer than this"), which text counts for matching.
-Does not: waiting, files, processes (terminal.py). Pure, so that each rule has a small test.
+Belongs here: bytes to lines, positions ("newer than this"), which text counts for matching. Does
+not: waiting, files, processes (terminal.py). Pure, so that each rule has a small test.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Processes of this machine as /proc shows them: members of a session, children of a process.
 
 Belongs here: reading /proc and ending a whole session. A program may put itself into a process
-group of its own, so
-the session is the unit that is ended.
+group of its own, so the session is the unit that is ended.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """results.json: a row for each scenario, on disk from the first moment.
 
 Belongs here: the schema of CONTRACT and the exit status. A row says `broken` until its scenario has
-ended, so that a run
-that is cut off leaves the truth.
+ended, so that a run that is cut off leaves the truth.
 """
 
 from __future__ import annotations

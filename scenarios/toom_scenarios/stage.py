@@ -122,8 +122,7 @@ class Stage:
             port: its first argument; default 4000, or a free port where hosts share an address.
             host: another host than `server`.
             listens: wait until it listens (asked inside its host, without connecting). Else: it is
-                only started,
-                and the scenario looks at `server.terminal`.
+                only started, and the scenario looks at `server.terminal`.
 
         Raises:
             ExpectationFailed: it ended, or did not listen in time.

@@ -2,24 +2,23 @@
 typed.
 
 Belongs here: everything a scenario does at a terminal. Every wait has a deadline, and a failure
-shows what was wanted,
-what was seen and when, and whether the process lives.
+shows what was wanted, what was seen and when, and whether the process lives.
 """
 
 from __future__ import annotations
 
 import re
 import signal as signals
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, NoReturn, TypeVar
 
 from . import prompts
 from .deadline import Deadline, wait_for
 from .errors import Broken, ExpectationFailed
 from .hosts.base import CANNOT_EXECUTE, Carrier
-from .output import START, Line, Mark, Output
+from .output import START, Mark, Output
 from .pump import Feed, Pump
+from .screen import Screen
 from .timeline import HIDDEN, Timeline, Transcript
 
 T = TypeVar("T")
@@ -36,10 +35,9 @@ class Terminal:
     """A program at a TTY of 24 by 250 characters that echoes nothing.
 
     Output counts only when it is newer than the last input, by whole lines, without the prompts
-    that may stand before
-    it on its line, and never the echo of what was typed. Lines are taken in order: what comes after
-    the line that
-    was seen last. Anything else: ask with `since=`, a position from `mark()`.
+    that may stand before it on its line, and never the echo of what was typed. Lines are taken in
+    order: what comes after the line that was seen last. Anything else: ask with `since=`, a
+    position from `mark()`.
 
     Attributes:
         name: how it is called in reports.
@@ -62,16 +60,14 @@ class Terminal:
         self._timeline = timeline
         self._transcript = transcript
         self._slowness = slowness
-        self._output = Output()
-        self._changed = threading.Condition()
-        self._ended = False
+        self._screen = Screen(timeline, transcript)
         self._closed = False
         self._settled = False
+        self._exited: Deadline | None = None
         self._input = START
         self._seen = START
-        self._written = START
         self._pump = pump
-        self._feed = Feed(carrier, self._take, self._end)
+        self._feed = Feed(carrier, self._screen.take, self._screen.end)
         pump.add(self._feed)
 
     # --- typing ---------------------------------------------------------------------------------
@@ -101,18 +97,13 @@ class Terminal:
         compare.
         """
         self.types(text)
-        since = self._input
         self.sees_prompt(within=within)
-        lines = self.lines(since=since)
-        return lines[1:] if lines[:1] == [""] else lines  # Enter ended the prompt's own line
+        return self.lines()
 
     def _type(self, text: str | bytes, *, shown: str) -> None:
         self._feed.drain()  # what the program has printed before is older than this input
-        with self._changed:
-            self._write_down_unfinished()
-            self._transcript.note(self._timeline.now(), ">", shown)
-            typed = text.rstrip(ENTER) if isinstance(text, str) else ""
-            self._input = self._seen = self._output.expect_echo(typed)
+        typed = text.rstrip(ENTER) if isinstance(text, str) else ""
+        self._input = self._seen = self._screen.typed(typed, shown)
         data = text.encode() if isinstance(text, str) else text
         limit = DEFAULT_PATIENCE * self._slowness
         try:
@@ -169,8 +160,8 @@ class Terminal:
         """
         since = self._seen
 
-        def stands() -> Mark | None:
-            return self._output.mark() if self._output.shows_prompt(prompt, since) else None
+        def stands(output: Output) -> Mark | None:
+            return output.mark() if output.shows_prompt(prompt, since) else None
 
         self._seen = self._until(stands, f"the prompt {prompt!r}", within, since)
 
@@ -185,12 +176,12 @@ class Terminal:
         """
         begin = self._input if since is None else since
 
-        def stands() -> bool:
-            return self._output.shows_prompt(prompts.COMMAND, self._input)
+        def stands(output: Output) -> bool:
+            return output.shows_prompt(prompts.COMMAND, self._input)
 
         self._until(stands, f"a prompt, after no line {pattern!r}", within, self._input)
         unwanted = re.compile(pattern)
-        for line in self._lines(begin):
+        for line in self._screen.lines(begin):
             if unwanted.fullmatch(line.text):
                 self._fail(
                     f"{self.name} saw what it must not: {line.text!r}",
@@ -203,18 +194,16 @@ class Terminal:
         """The whole lines that are there now, without prompts and echo; default: since the last
         input.
         """
-        return [line.text for line in self._lines(self._input if since is None else since)]
+        return [line.text for line in self._screen.lines(self._input if since is None else since)]
 
     def text(self, *, since: Mark | None = None) -> str:
         """The very characters there now, prompts and all; default: since the last input."""
-        with self._changed:
-            return self._output.raw_since(self._input if since is None else since)
+        return self._screen.text(self._input if since is None else since)
 
     def mark(self) -> Mark:
         """This position in the output, for `since=`."""
         self._feed.drain()
-        with self._changed:
-            return self._output.mark()
+        return self._screen.mark()
 
     # --- ending ---------------------------------------------------------------------------------
 
@@ -241,13 +230,18 @@ class Terminal:
             )
         return found[0]
 
-    def _ended_with(self) -> tuple[int] | None:
+    def _ended_with(self, _output: Output) -> tuple[int] | None:
         status = self._carrier.exit_status()
-        return None if status is None or not self._ended else (status,)
+        if status is None:
+            return None
+        if self._exited is None:
+            self._exited = Deadline(EXIT_GRACE)
+        # what it has started may hold the terminal open for ever
+        return (status,) if self._screen.ended or self._exited.passed() else None
 
     def kill(self, signal: signals.Signals = signals.SIGKILL) -> None:
         """Send a signal to the program, by default the one it cannot refuse."""
-        self._note(f"signal {signal.name}")
+        self._screen.note(f"signal {signal.name}")
         self._carrier.signal(signal)
 
     def is_running(self) -> bool:
@@ -257,9 +251,8 @@ class Terminal:
         """Write down what stands there and whether the process lives, while it is so."""
         if not self._settled:
             self._settled = True
-            with self._changed:
-                self._write_down_unfinished()
-            self._note(self.state())
+            self._screen.settle()
+            self._screen.note(self.state())
 
     def close(self) -> None:
         """End the program and all it has started, as when the terminal's window closes."""
@@ -276,40 +269,6 @@ class Terminal:
 
     # --- inside ---------------------------------------------------------------------------------
 
-    def _take(self, data: bytes) -> None:
-        with self._changed:
-            at = self._timeline.now()
-            self._write_down(self._output.feed(data, at))
-            self._changed.notify_all()
-
-    def _end(self) -> None:
-        with self._changed:
-            self._write_down(self._output.end(self._timeline.now()))
-            self._ended = True
-            self._changed.notify_all()
-
-    def _write_down(self, lines: Sequence[Line]) -> None:
-        rows = []
-        for line in lines:
-            before = self._written.column if line.number == self._written.line else 0
-            if not before or line.text[before:]:  # Enter after a prompt that is written down
-                rows.append((line.at, line.text[before:]))
-        self._transcript.notes("<", rows)
-
-    def _write_down_unfinished(self) -> None:
-        here = self._output.mark()
-        before = self._written.column if here.line == self._written.line else 0
-        if here.column > before:
-            self._transcript.note(self._timeline.now(), "<", self._output.unfinished[before:])
-            self._written = here
-
-    def _note(self, text: str) -> None:
-        self._transcript.note(self._timeline.now(), "=", text)
-
-    def _lines(self, since: Mark) -> list[Line]:
-        with self._changed:
-            return list(self._output.lines_since(since))
-
     def _awaits(
         self,
         wanted: str,
@@ -320,9 +279,9 @@ class Terminal:
         begin = self._seen if since is None else since
         looked = begin
 
-        def found() -> tuple[T] | None:
+        def found(output: Output) -> tuple[T] | None:
             nonlocal looked
-            for line in self._output.lines_since(looked):
+            for line in output.lines_since(looked):
                 looked = Mark(line.number + 1, 0)
                 match = matches(line.text)
                 if match is not None:
@@ -334,47 +293,44 @@ class Terminal:
 
     def _until(
         self,
-        condition: Callable[[], T | None],
+        condition: Callable[[Output], T | None],
         wanted: str,
         within: float | None,
         since: Mark,
         *,
         past_the_end: bool = False,
     ) -> T:
-        """Wait until the condition, looked at whenever there is output, gives something true."""
+        """Wait until the condition gives something true, and give that."""
         limit = DEFAULT_PATIENCE * self._slowness if within is None else within
         deadline = Deadline(limit)
-        with self._changed:
-            while True:
-                answer = condition()
-                if answer:
-                    return answer
-                if failure := self._pump.failure():
-                    raise Broken(f"the terminals' reader ended: {failure!r}") from failure
-                if deadline.passed() or (self._ended and not past_the_end):
-                    break
-                # an exit is not announced: once the output has ended, look often
-                self._changed.wait(min(deadline.left(), 0.02 if self._ended else 0.5))
-        early = self._ended and not past_the_end and not deadline.passed()
+        answer = self._screen.wait(
+            condition, deadline, past_the_end=past_the_end, check=self._check_reader
+        )
+        if answer:
+            return answer
+        early = self._screen.ended and not past_the_end and not deadline.passed()
         why = f"{self.name} ended before" if early else f"{self.name} waited {limit:.1f} s for"
         return self._fail(f"{why} {wanted}", wanted, limit, since)
+
+    def _check_reader(self) -> None:
+        if failure := self._pump.failure():
+            raise Broken(f"the terminals' reader ended: {failure!r}") from failure
 
     def _fail(self, summary: str, wanted: str, limit: float, since: Mark) -> NoReturn:
         state = self.state()
         if self._exit_status_soon() in CANNOT_EXECUTE:
             raise Broken(f"{self.name}: the program cannot be executed: {self._last_text()}")
-        self._note(f"FAILED: {summary}")
+        self._screen.note(f"FAILED: {summary}")
         detail = [
             f"wanted: {wanted}",
             f"at:     {self._timeline.now():.3f} s, deadline {limit:.1f} s",
             "seen:",
         ]
-        newer = self._lines(since)
+        newer = self._screen.lines(since)
         detail += [f"  {line.at:9.3f} {self.name}| {line.text}" for line in newer[-LINES_SHOWN:]]
         if len(newer) > LINES_SHOWN:
             detail.insert(3, f"  … {len(newer) - LINES_SHOWN} lines before")
-        with self._changed:
-            rest = self._output.unfinished
+        rest = self._screen.unfinished()
         detail.append(f"  unfinished {self.name}| {rest}" if rest else "  nothing unfinished")
         detail.append(f"state:  {state}")
         raise ExpectationFailed(summary, "\n".join(detail))
@@ -386,13 +342,13 @@ class Terminal:
         self._fail(summary, summary, 0.0, START)
 
     def _exit_status_soon(self) -> int | None:
-        if not self._ended:
+        if not self._screen.ended:
             return self._carrier.exit_status()
         wait_for(lambda: self._carrier.exit_status() is not None, Deadline(EXIT_GRACE))
         return self._carrier.exit_status()
 
     def _last_text(self) -> str:
-        return " / ".join(line.text for line in self._output.last(2))
+        return " / ".join(line.text for line in self._screen.last(2))
 
     def state(self) -> str:
         """Whether the process lives, in words."""
@@ -407,11 +363,9 @@ class Terminal:
 
     def last_lines(self) -> str:
         """The last lines and the state of the process, for a report."""
-        with self._changed:
-            shown = [
-                f"  {line.at:9.3f} {self.name}| {line.text}"
-                for line in self._output.last(LINES_SHOWN)
-            ]
-            if self._output.unfinished:
-                shown.append(f"            {self.name}| {self._output.unfinished}")
+        shown = [
+            f"  {line.at:9.3f} {self.name}| {line.text}" for line in self._screen.last(LINES_SHOWN)
+        ]
+        if rest := self._screen.unfinished():
+            shown.append(f"            {self.name}| {rest}")
         return "\n".join([f"{self.name}: {self.state()}", *shown])

@@ -1,8 +1,7 @@
 """What happened in a stage, on one clock, written down as it happens.
 
 Belongs here: the clock of a stage, the transcripts and the merged timeline on disk. Written line by
-line, so that a
-runner that is killed leaves what it saw.
+line, so that a runner that is killed leaves what it saw.
 """
 
 from __future__ import annotations

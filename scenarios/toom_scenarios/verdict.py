@@ -30,8 +30,8 @@ def verdict_on(error: BaseException) -> Verdict:
     """Who is at fault for an exception that ended a scenario.
 
     A broken promise of the program is FAIL: our own exception, or a plain `assert` in a case file.
-    An assertion inside
-    the runner or a library says nothing about the program, nor does any other exception: BROKEN.
+    An assertion inside the runner or a library says nothing about the program, nor does any other
+    exception: BROKEN.
     """
     if isinstance(error, Unsupported):
         return Verdict.UNSUPPORTED

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from toom_scenarios.hosts.engine import engine_answer
@@ -56,3 +57,8 @@ def engine() -> None:
 def shell(stage: Stage, script: str) -> Terminal:
     """A shell script at a terminal."""
     return stage.command(stage.host("host"), "sh", "-c", script)
+
+
+# A slow example on a busy machine is no failure; the suite has time limits of its own.
+hypothesis.settings.register_profile("no-deadline", deadline=None)
+hypothesis.settings.load_profile("no-deadline")

@@ -119,6 +119,10 @@ def test_the_exit_status_is_the_programs(bare_stage: Stage, script: str, status:
     assert shell(bare_stage, script).ends(None) == status
 
 
+def test_a_child_that_holds_the_terminal_open_does_not_hide_the_end(bare_stage: Stage) -> None:
+    shell(bare_stage, "(trap '' HUP; exec sleep 60) & exit 4").ends(4)
+
+
 def test_a_wrong_exit_status_is_a_failure(bare_stage: Stage) -> None:
     with pytest.raises(ExpectationFailed, match="ended with status 3"):
         shell(bare_stage, "exit 3").ends(0)

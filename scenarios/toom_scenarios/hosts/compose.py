@@ -1,8 +1,7 @@
 """Hosts that are up already: the services of the compose project that the runner is part of.
 
 The conference there is other people's: its server keeps running, nothing is stopped or removed but
-the runner's own
-terminals.
+the runner's own terminals.
 
 Source: CONTRACT, "The service `scenarios`"; labels `com.docker.compose.*`, which version 1 and 2
 both set.

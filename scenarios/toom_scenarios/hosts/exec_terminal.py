@@ -1,8 +1,8 @@
 """A program in a container at a TTY of the engine's.
 
 The exec's stream is taken over from the HTTP connection by hand: the SDK's socket loses what its
-buffer has read ahead.
-Ending the stream leaves the program running, so its whole session is ended from inside.
+buffer has read ahead. Ending the stream leaves the program running, so its whole session is ended
+from inside.
 
 Source: Docker Engine API 1.41, "exec start", connection hijacking.
 """

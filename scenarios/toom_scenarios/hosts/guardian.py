@@ -1,10 +1,8 @@
 """Ending sessions from a shell: inside a container, and here when the runner is gone.
 
 Where there is no pid namespace, a program could leave children behind that ignore the hang-up of
-their terminal, and the
-runner may be killed before it can end them. A guardian outlives it: a shell at the other end of a
-pipe, which ends every
-session that was entrusted to it when the pipe ends.
+their terminal, and the runner may be killed before it can end them. A guardian outlives it: a shell
+at the other end of a pipe, which ends every session that was entrusted to it when the pipe ends.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """A private network of this machine: a switch and hosts, each in a network namespace of its own.
 
 One shell holds the stage: it is process 1 of a pid namespace and reads a pipe of ours. When the
-pipe ends, however the
-runner ended, the shell ends, the kernel kills every process in the pid namespace, and the network
-is gone with the
-last of them. Nothing is made in the machine's own namespaces.
+pipe ends, however the runner ended, the shell ends, the kernel kills every process in the pid
+namespace, and the network is gone with the last of them. Nothing is made in the machine's own
+namespaces.
 
 Source: pid_namespaces(7), network_namespaces(7), user_namespaces(7).
 """

@@ -1,8 +1,7 @@
 """Who made something in the container engine, and whether that process is proved dead.
 
 Belongs here: labels and the proof. A runner may sit in a container, on another pid namespace or
-another machine than the
-one that cleans up after it: what cannot be proved dead is left alone.
+another machine than the one that cleans up after it: what cannot be proved dead is left alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Small networks from a pool of our own, so that the engine's pool is never used up.
 
 Belongs here: choosing. A lock keeps runners of this machine apart; the engine itself refuses what
-overlaps, which covers
-runners that cannot see the lock: then the next one is tried.
+overlaps, which covers runners that cannot see the lock: then the next one is tried.
 """
 
 from __future__ import annotations
