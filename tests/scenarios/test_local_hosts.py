@@ -19,6 +19,18 @@ CALL = (
     "print(s.getsockname()[0])"
 )
 
+DAEMON = """
+import os, time
+read, write = os.pipe()
+if os.fork():
+    os.read(read, 1)
+    print("up", flush=True)
+    os._exit(0)
+os.setsid()
+os.write(write, b"!")
+time.sleep(600)
+"""
+
 
 def test_hosts_have_addresses_and_reach_each_other(networked_stage: Stage) -> None:
     one, two = networked_stage.hosts("one", "two")
@@ -115,15 +127,12 @@ def test_a_host_is_gone_with_its_stage(tmp_path: Path) -> None:
     if mode is None:
         pytest.skip(why)
     stage = Stage("gone", tmp_path / "gone", setting(mode))
-    daemon = (
-        "import os, time\nif os.fork(): os._exit(0)\nos.setsid()\n"
-        "print('up', flush=True)\ntime.sleep(600)"
-    )
-    terminal = stage.command(stage.host("host"), "python3", "-c", daemon)
-    terminal.sees("up")
-    inside = "for p in /proc/[0-9]*; do echo ${p#/proc/}; done"
-    assert len(stage.host("host").run(["sh", "-c", inside]).output.split()) >= 3
-    stage.close(None)
+    try:
+        stage.command(stage.host("host"), "python3", "-c", DAEMON).sees("up")
+        inside = "for p in /proc/[0-9]*; do echo ${p#/proc/}; done"
+        assert len(stage.host("host").run(["sh", "-c", inside]).output.split()) >= 3
+    finally:
+        stage.close(None)
     with pytest.raises(Broken):
         stage.host("other")
 
