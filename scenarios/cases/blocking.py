@@ -56,7 +56,7 @@ def blocking_after_the_set_number_of_failures(stage: Stage) -> None:
     is_still_blocked(at_once, right, began=before)
     first.ends(status=1)
     han.logs_in("Han", stage.password("Han"))  # other accounts are not touched
-    until(stage, before + BLOCK_PERIOD / 2, because="the block goes on, SPEC S2")
+    until(stage, before + BLOCK_PERIOD - MARGIN, because="the whole block, SPEC S2")
     is_still_blocked(middle, right, began=before)
     until(stage, after + BLOCK_PERIOD, because="a try while blocked does not lengthen the block")
     later = stage.client("later", user="Yoda", host=host)
