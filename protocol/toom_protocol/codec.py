@@ -39,9 +39,10 @@ class Decoder:
         self._greeted = False
         self.failure: MalformedFrame | None = None
 
-    def receive(self, data: bytes) -> list[Frame]:
-        """Take bytes; give back the frames that are complete now.
+    def receive(self, data: bytes, *, limit: int | None = None) -> list[Frame]:
+        """Take bytes; give back the frames that are complete now, at most `limit` of them.
 
+        The rest is kept; `receive(b"")` asks for it.
         When the peer breaks the protocol, the frames before the fault are given back, `failure`
         is set, and whatever comes after it is ignored.
         """
@@ -51,7 +52,7 @@ class Decoder:
         found: list[Frame] = []
         try:
             self._take_preface()
-            while (frame := self._take_frame()) is not None:
+            while len(found) != limit and (frame := self._take_frame()) is not None:
                 found.append(frame)
         except MalformedFrame as exc:
             self.failure = exc
@@ -114,7 +115,9 @@ class _Form:
         return b"".join(field.encode(getattr(message, field.name)) for field in self._fields)
 
     def decode(self, body: bytes) -> Any:
-        values: dict[str, Any] = {f.name: f.default for f in self._fields if f.has_default}
+        values: dict[str, Any] = {
+            f.name: [] if f.repeated else f.default for f in self._fields if f.has_default
+        }
         offset = 0
         while offset < len(body):
             if len(body) - offset < _FIELD.size:
@@ -127,6 +130,7 @@ class _Form:
                 raise MalformedFrame("a field is cut off")
             if number in self._by_number:  # unknown fields are ignored: a newer peer sent them
                 self._by_number[number].decode_into(values, value)
+        values |= {f.name: tuple(values[f.name]) for f in self._fields if f.repeated}
         try:
             return self._message(**values)
         except TypeError as exc:
@@ -157,7 +161,10 @@ class _Field:
 
     def decode_into(self, values: dict[str, Any], value: bytes) -> None:
         decoded = self._decode(value)
-        values[self.name] = (*values[self.name], decoded) if self.repeated else decoded
+        if self.repeated:
+            values[self.name].append(decoded)
+        else:
+            values[self.name] = decoded
 
     def _encode_one(self, value: str | bytes | int) -> bytes:
         try:

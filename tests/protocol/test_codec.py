@@ -1,6 +1,7 @@
 """PROTOCOL 2.1, 2.2 and 2.3: bytes to messages and back, whatever the bytes."""
 
 import struct
+import time
 from dataclasses import fields
 from typing import Any, get_args, get_type_hints
 
@@ -126,3 +127,21 @@ def test_what_came_before_the_fault_counts() -> None:
 def test_what_cannot_be_sent_is_our_own_fault(message: Any) -> None:
     with pytest.raises(MisuseError):
         encode(1, message)
+
+
+def test_a_frame_of_very_many_names_is_read_in_a_moment() -> None:
+    names = [b"%d" % n for n in range(16_000)]
+    body = b"".join(struct.pack("!BH", 1, len(name)) + name for name in names)
+    before = time.process_time()
+    [received] = greeted().receive(frame(m.BuildRoom.KIND, body))
+    assert time.process_time() - before < 0.2  # seconds; everybody else waits meanwhile
+    assert received.message == m.BuildRoom(tuple(name.decode() for name in names))
+
+
+def test_frames_can_be_taken_a_few_at_a_time() -> None:
+    decoder = greeted()
+    stream = b"".join(encode(n, m.Ping()) for n in range(5))
+    assert [f.request_id for f in decoder.receive(stream, limit=2)] == [0, 1]
+    assert [f.request_id for f in decoder.receive(b"", limit=2)] == [2, 3]
+    assert decoder.receive(b"", limit=0) == []
+    assert [f.request_id for f in decoder.receive(b"")] == [4]
