@@ -8,13 +8,14 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from toom_protocol.errors import MalformedLine
 from toom_protocol.lines import Post, parse_post
 from toom_server.entries import LastPost
 
-BLOCK: Final = 24 * 1024  # bytes read at a time; with a longest line it stays below a frame's field
+BLOCK: Final = 24 * 1024  # bytes told at a time; with a longest line it stays below a frame's field
+LONGEST_LINE: Final = 16 * 1024  # bytes; a message of SPEC S5 and a name of PROTOCOL 7.2 fit
 LOG_MODE: Final = 0o644  # people read the logs
 
 
@@ -38,6 +39,7 @@ class LogFile:
         warnings: list[str] = []
         odd = 0
         offset = 0
+        is_repaired = False
         if self.path.exists():
             with self.path.open("r+b") as file:
                 for raw in file:
@@ -45,11 +47,14 @@ class LogFile:
                     if not raw.endswith(b"\n"):
                         raw, warning = self._repair(file.fileno(), offset, raw, post, acknowledged)
                         warnings.append(warning)
+                        is_repaired = True
                     if raw and post is None:
                         odd += 1
                     elif raw and post is not None:
                         self._index(post, offset)
                     offset += len(raw)
+                    if is_repaired:
+                        break  # the newline just written is no line of its own
         self.size = offset
         if odd:
             warnings.append(f"{self.path.name}: {odd} lines are no messages and are left alone.")
@@ -63,6 +68,8 @@ class LogFile:
         """
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, LOG_MODE)
         try:
+            if os.fstat(handle).st_size != self.size:
+                self._catch_up()
             try:
                 _write_all(handle, lines)
                 os.fdatasync(handle)
@@ -82,31 +89,33 @@ class LogFile:
         os.truncate(self.path, size)
         self.size, self.last = size, last
         while self._offsets and self._offsets[-1] >= size:
+            self._seconds.pop()  # first, because another thread may be reading (`later_than`)
             self._offsets.pop()
-            self._seconds.pop()
 
     def later_than(self, since: datetime) -> Iterator[bytes]:
         """Yield blocks of whole lines that are strictly later, to the second (SPEC S10)."""
-        position = bisect_right(self._seconds, since)
-        if position == len(self._seconds):
+        seconds, offsets, end = self._seconds, self._offsets, self.size
+        position = bisect_right(seconds, since)
+        if position == len(seconds):
             return
-        offset, end = self._offsets[position], self.size
-        with self.path.open("rb") as file:
-            file.seek(offset)
-            while offset < end:
-                block = file.read(min(BLOCK, end - offset))
-                if not block:
-                    return  # somebody shortened the file under us
-                if not block.endswith(b"\n"):
-                    block += file.readline()
-                offset += len(block)
-                yield block
+        try:
+            with self.path.open("rb") as file:
+                file.seek(offsets[position])
+                yield from _blocks(file, end - offsets[position])
+        except FileNotFoundError:  # somebody has deleted it: there is nothing to read
+            return
+
+    def _catch_up(self) -> None:
+        """Look through the file again: somebody else has written to it under us."""
+        there = LogFile(self.path)
+        there.load(self.last.number)
+        self._seconds, self._offsets, self.size = there._seconds, there._offsets, there.size
 
     def _index(self, post: Post, offset: int) -> None:
         at = max(self.last.at, post.at)
         if not self._seconds or at > self._seconds[-1]:
+            self._offsets.append(offset)  # first, because another thread may be reading
             self._seconds.append(at)
-            self._offsets.append(offset)
         self.last = LastPost(post.number, at)
 
     def _repair(
@@ -131,6 +140,22 @@ def _read(raw: bytes) -> Post | None:
         return parse_post(raw.decode(errors="replace").rstrip("\r\n"))
     except MalformedLine:
         return None
+
+
+def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield blocks of whole lines; a line longer than any message is somebody else's, left out."""
+    block, left, is_rest = b"", size, False
+    while left > 0 and (line := file.readline(min(LONGEST_LINE, left))):
+        left -= len(line)
+        is_whole = line.endswith(b"\n")
+        if is_whole and not is_rest:
+            block += line
+        is_rest = not is_whole
+        if len(block) >= BLOCK:
+            yield block
+            block = b""
+    if block:
+        yield block
 
 
 def _write_all(handle: int, data: bytes) -> None:

@@ -6,13 +6,14 @@ Today it is the text logs, written and synced, and three small files in `.toom/`
 which room), `marks` (the last number acknowledged in each log) and `lock`.
 """
 
+import errno
 import fcntl
-import json
 import logging
 import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,8 +22,10 @@ from typing import Final, Protocol
 from toom_protocol.lines import ActiveUser, Post, format_active_user, format_post
 from toom_server.entries import BROADCASTS, Entry, History, PostEntry, RoomEntry
 from toom_server.log_file import LOG_MODE, LogFile
+from toom_server.rooms_file import RoomsFile
 
 MAX_MARKS: Final = 1 << 20  # bytes; a larger file of marks is written anew, a line for each log
+USERLOG_RESERVE: Final = 4096  # bytes kept free for a longer list; about 60 more users
 _log = logging.getLogger(__name__)
 _ROOM_LOG: Final = re.compile(r"SR_([1-9][0-9]{0,17})_messagelog\.txt")
 
@@ -31,7 +34,7 @@ class StoreError(Exception):
     """The batch could not be kept and nothing of it was; the text is for the user."""
 
 
-class DirectoryInUse(Exception):
+class DirectoryInUse(OSError):
     """Another server works in this directory."""
 
 
@@ -65,6 +68,7 @@ class FileStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._hidden = directory / ".toom"
+        self._rooms = RoomsFile(self._hidden / "rooms")
         self._logs: dict[int, LogFile] = {}
         self._marks_size = 0
         self._lock = -1
@@ -79,7 +83,8 @@ class FileStore:
         self._hidden.mkdir(mode=0o700, exist_ok=True)
         self._take_lock()
         marks = self._read_marks()
-        rooms, warnings = self._read_rooms()
+        warnings = self._rooms.load()
+        rooms = dict(self._rooms.rooms)
         names = [_ROOM_LOG.fullmatch(path.name) for path in self._directory.iterdir()]
         room_ids = {int(name[1]) for name in names if name}
         for log in sorted({BROADCASTS} | set(rooms) | room_ids):
@@ -97,6 +102,7 @@ class FileStore:
         """Write and sync a batch: rooms, then messages, then marks (PROTOCOL 6.1, 6.2)."""
         undo = _Undo()
         try:
+            self._remake_hidden()
             self._commit_rooms([e for e in entries if isinstance(e, RoomEntry)], undo)
             self._commit_posts([e for e in entries if isinstance(e, PostEntry)], undo)
         except OSError as exc:
@@ -107,6 +113,7 @@ class FileStore:
         """Replace userlog.txt (SPEC S3)."""
         lines = "".join(format_active_user(user) + "\n" for user in active)
         try:
+            self._remake_hidden()
             self._replace_userlog(lines.encode())
         except OSError as exc:
             raise StoreError(f"The server's disk refuses: {exc.strerror}.") from exc
@@ -118,7 +125,10 @@ class FileStore:
 
     def close(self) -> None:
         """Nobody is active any more; let the next server in."""
-        self._replace_userlog(b"")
+        try:
+            self._replace_userlog(b"")
+        except OSError as exc:  # the next start empties it
+            _log.error("event=not-stored file=userlog.txt why=%s", exc.strerror)
         os.close(self._lock)
 
     # --- commit -------------------------------------------------------------------------------
@@ -126,19 +136,12 @@ class FileStore:
     def _commit_rooms(self, entries: list[RoomEntry], undo: "_Undo") -> None:
         if not entries:
             return
-        path = self._hidden / "rooms"
-        size = path.stat().st_size if path.exists() else 0
-        undo.add(lambda: os.truncate(path, size))
-        with path.open("ab") as file:
-            for entry in entries:
-                room = {"id": entry.room_id, "members": entry.members}
-                file.write(json.dumps(room, ensure_ascii=False).encode() + b"\n")
-            file.flush()
-            os.fdatasync(file.fileno())
+        undo.add(partial(self._rooms.cut_back, self._rooms.size, entries))
+        self._rooms.append(entries)
         for entry in entries:
             log = LogFile(self._path(entry.room_id))
-            undo.add(partial(self._drop_log, entry.room_id, log))
             os.close(os.open(log.path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, LOG_MODE))
+            undo.add(partial(self._drop_log, entry.room_id, log))
             self._logs[entry.room_id] = log
         _sync_directory(self._directory)
 
@@ -155,7 +158,7 @@ class FileStore:
             if is_new:
                 _sync_directory(self._directory)
         if posts:
-            self._append_marks(list(posts))
+            self._append_marks(list(posts), undo)
 
     def _drop_log(self, room_id: int, log: LogFile) -> None:
         log.path.unlink(missing_ok=True)
@@ -164,15 +167,28 @@ class FileStore:
     def _replace_userlog(self, content: bytes) -> None:
         """Replace the file at once, so that nobody sees a half of it (SPEC S3)."""
         fresh = self._hidden / "userlog.new"
-        fresh.write_bytes(content)
+        with fresh.open("r+b" if fresh.exists() else "wb") as file:
+            file.write(content)
+            file.truncate()
         fresh.chmod(LOG_MODE)
         fresh.replace(self._directory / "userlog.txt")
+        self._reserve(fresh, len(content))
+
+    def _reserve(self, fresh: Path, size: int) -> None:
+        """Take room for the next list now: whoever leaves while the disk is full must go from it.
+
+        Never more than asked for is written into it, so it is only ever cut.
+        """
+        with suppress(OSError), fresh.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size + USERLOG_RESERVE)
 
     # --- marks: the last number acknowledged in each log --------------------------------------
 
-    def _append_marks(self, logs: list[int]) -> None:
+    def _append_marks(self, logs: list[int], undo: "_Undo") -> None:
         lines = "".join(f"{log} {self._logs[log].last.number}\n" for log in logs).encode()
-        with (self._hidden / "marks").open("ab") as file:
+        path = self._hidden / "marks"
+        undo.add(partial(os.truncate, path, self._marks_size))
+        with path.open("ab") as file:
             file.write(lines)
         self._marks_size += len(lines)
         if self._marks_size > MAX_MARKS:
@@ -195,31 +211,27 @@ class FileStore:
     # --- load ---------------------------------------------------------------------------------
 
     def _take_lock(self) -> None:
-        self._lock = os.open(self._hidden / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        lock = os.open(self._hidden / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(self._lock)
-            raise DirectoryInUse(f"another server works in {self._directory}") from None
+            os.close(lock)
+            raise DirectoryInUse(
+                errno.EBUSY, f"another server works in {self._directory}"
+            ) from None
+        self._lock = lock
 
-    def _read_rooms(self) -> tuple[dict[int, tuple[str, ...]], list[str]]:
-        path = self._hidden / "rooms"
-        if not path.exists():
-            return {}, []
-        rooms: dict[int, tuple[str, ...]] = {}
-        whole, warnings = b"", []
-        for raw in path.read_bytes().splitlines(keepends=True):
-            room = _parse_room(raw)
-            if room is None:
-                warnings.append(".toom/rooms: a line that is no room was left out.")
-                continue
-            rooms[room[0]] = room[1]
-            whole += raw
-        if warnings:
-            fresh = self._hidden / "rooms.new"
-            fresh.write_bytes(whole)
-            fresh.replace(path)
-        return rooms, warnings
+    def _remake_hidden(self) -> None:
+        """Make `.toom/` anew when it was deleted, with all that is known (PROTOCOL 6.3)."""
+        if (self._hidden / "lock").exists():
+            return
+        _log.warning("event=hidden-folder-gone")
+        self._hidden.mkdir(mode=0o700, exist_ok=True)
+        lost = self._lock
+        self._take_lock()
+        os.close(lost)
+        self._rooms.rewrite()
+        self._write_marks()
 
     def _load_log(self, key: int, marks: dict[int, int] | None, *, is_room: bool) -> list[str]:
         log = LogFile(self._path(key))
@@ -258,14 +270,6 @@ class _Undo:
                 step()
             except OSError:  # the disk is worse than full; the next step may still help
                 _log.exception("a batch that failed could not be taken back")
-
-
-def _parse_room(raw: bytes) -> tuple[int, tuple[str, ...]] | None:
-    try:
-        room = json.loads(raw)
-        return int(room["id"]), tuple(str(name) for name in room["members"])
-    except (ValueError, TypeError, KeyError):
-        return None
 
 
 def _sync_directory(path: Path) -> None:

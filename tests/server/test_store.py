@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -107,7 +108,9 @@ def test_text_logs_alone_go_on(directory: Path) -> None:
     history = store.load()
     assert history.last[0] == LastPost(7, AT)
     assert (history.rooms, history.next_room_id) == ({}, 4)
-    store.commit([said(8)])
+    store.commit([said(8, at=AT + timedelta(seconds=1))])
+    [block] = store.read(BROADCASTS, AT)
+    assert block.startswith(b"8; ")
     store.close()
     assert (directory / "messagelog.txt").read_text().count("\n") == 2
 
@@ -192,3 +195,90 @@ def test_marks_do_not_grow_for_ever(
         store.commit([said(number)])
     assert (directory / ".toom" / "marks").stat().st_size <= 40
     assert restart(directory, store).warnings == ()
+
+
+def read_numbers(store: FileStore) -> list[int]:
+    content = b"".join(store.read(BROADCASTS, datetime.min))
+    return [int(line.split(b";")[0]) for line in content.splitlines()]
+
+
+def test_a_log_deleted_under_a_running_server_is_begun_anew(
+    directory: Path, store: FileStore
+) -> None:
+    store.commit([said(1), said(2)])
+    (directory / "messagelog.txt").unlink()
+    assert read_numbers(store) == []
+    store.commit([said(3), said(4)])
+    assert read_numbers(store) == [3, 4]
+
+
+def test_a_log_edited_under_a_running_server_is_read_as_it_is(
+    directory: Path, store: FileStore
+) -> None:
+    store.commit([said(1), said(2)])
+    log = directory / "messagelog.txt"
+    log.write_text("a note\n" + log.read_text().removesuffix("\n"))
+    store.commit([said(3, at=AT + timedelta(seconds=1))])
+    assert [line[:1] for line in log.read_text().splitlines()] == ["a", "1", "2", "3"]
+    [block] = store.read(BROADCASTS, AT)
+    assert block.startswith(b"3; ")
+
+
+def test_a_line_longer_than_any_message_is_left_out(directory: Path) -> None:
+    line = "{}; 1 Jun 2022 16:00:00; Yoda; {}\n".format
+    (directory / "messagelog.txt").write_text(line(1, "a") + line(2, "x" * 200_000) + line(3, "b"))
+    store = FileStore(directory)
+    store.load()
+    assert read_numbers(store) == [1, 3]
+    store.close()
+
+
+def test_a_file_that_has_the_name_of_a_new_room_is_not_touched(
+    directory: Path, store: FileStore
+) -> None:
+    log = directory / "SR_1_messagelog.txt"
+    log.write_text("somebody's")
+    with pytest.raises(StoreError, match="File exists"):
+        store.commit([room(1)])
+    assert log.read_text() == "somebody's"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["[" * 100_000, '{"id": Infinity, "members": ["Yoda"]}', '{"id": 0, "members": ["Yoda"]}', "7"],
+)
+def test_any_line_at_all_among_the_rooms(directory: Path, store: FileStore, line: str) -> None:
+    store.commit([room(1)])
+    with (directory / ".toom" / "rooms").open("a") as rooms:
+        rooms.write(line + "\n")
+    assert set(restart(directory, store).rooms) == {1}
+
+
+def test_a_room_whose_line_lost_its_newline_is_kept(directory: Path, store: FileStore) -> None:
+    store.commit([room(1)])
+    rooms = directory / ".toom" / "rooms"
+    rooms.write_text(rooms.read_text().removesuffix("\n"))
+    restart(directory, store)
+    store.commit([RoomEntry(2, ("Yoda", "Luke"), "Yoda", 1)])
+    assert set(restart(directory, store).rooms) == {1, 2}
+
+
+def test_the_hidden_folder_is_made_anew_with_what_is_known(
+    directory: Path, store: FileStore
+) -> None:
+    store.commit([room(1), said(1)])
+    shutil.rmtree(directory / ".toom")
+    store.commit([RoomEntry(2, ("Yoda", "Luke"), "Yoda", 1), said(2)])
+    store.publish([])
+    with pytest.raises(DirectoryInUse):
+        FileStore(directory).load()
+    history = restart(directory, store)
+    assert (set(history.rooms), history.last[0].number) == ({1, 2}, 2)
+
+
+def test_a_server_can_end_on_a_disk_that_refuses(directory: Path, store: FileStore) -> None:
+    (directory / "userlog.txt").unlink()
+    (directory / "userlog.txt").mkdir()
+    store.close()
+    (directory / "userlog.txt").rmdir()
+    store.load()
