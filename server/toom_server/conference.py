@@ -7,7 +7,7 @@ randomness (they come in as arguments), wording for clients (they get values).
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from toom_protocol import messages as m
 from toom_protocol.errors import MalformedTimestamp
@@ -20,6 +20,8 @@ from toom_server.entries import BROADCASTS, Entry, History, LastPost, PostEntry,
 from toom_server.outcomes import Outcome, ReadPlan, Session
 
 LINES_PER_PART = 24 * 1024  # bytes of an answer in one frame; far below codec.MAX_FIELD
+MAX_NAMES: Final = 120 * 1024  # bytes of the names of SRB: an answer that repeats them fits a frame
+FIELD_HEAD: Final = 3  # bytes before each name on the wire; PROTOCOL 2.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,9 @@ class Conference:
                     assert_never(entry)
 
     def expel(self, session: Session) -> None:
-        """Take back a log-in that could not be written down."""
-        self._remove(session)
+        """Take back a log-in that could not be written down, unless it is over already."""
+        if session.username is not None:
+            self._remove(session)
 
     # --- log-in and log-out (SPEC S2, S11) ----------------------------------------------------
 
@@ -202,6 +205,8 @@ class Conference:
     ) -> Outcome:
         """SRB: all faults of the names first, then the twin, then the room (SPEC S8)."""
         names = tuple(dict.fromkeys(usernames))
+        if sum(len(name.encode()) + FIELD_HEAD for name in names) > MAX_NAMES:
+            return Outcome((m.Refused("There are too many names."),))
         unknown = tuple(name for name in names if name not in self._accounts)
         offline = tuple(n for n in names if n in self._accounts and n not in self._active)
         if unknown or offline or username in names:

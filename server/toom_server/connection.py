@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, cast
 
 from toom_protocol.codec import PREFACE, REQUEST_KINDS, Decoder, encode
-from toom_protocol.messages import End, Message, Request, Unknown, Unsupported
+from toom_protocol.messages import Message, Request, Unknown, Unsupported
 from toom_server.outcomes import Session
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class Connection(asyncio.Protocol):
         self._unanswered = 0
         self._full = False  # the kernel takes no more; asyncio told us
         self._reading = True
+        self._undecoded = False  # the decoder may hold whole frames still
+        self._more_due = False  # the next look into the decoder is scheduled
         self._streams: deque[tuple[int, Iterator[Message]]] = deque()
         self._turn_due = False  # the next turn of the streams is scheduled
         self._last_buffered = 0  # bytes that waited to be sent at the last look
@@ -43,7 +45,16 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._last_progress = time.monotonic()
-        for frame in self._decoder.receive(data):
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Decode no more than may wait, so that a client that sends fast fills no batch."""
+        if self._transport.is_closing():
+            return
+        room = 0 if self._full else MAX_UNANSWERED - self._unanswered
+        frames = self._decoder.receive(data, limit=room)
+        self._undecoded = len(frames) == room
+        for frame in frames:
             message = frame.message
             if isinstance(message, Unknown) or message.KIND not in REQUEST_KINDS:
                 kind = message.kind if isinstance(message, Unknown) else message.KIND
@@ -55,6 +66,10 @@ class Connection(asyncio.Protocol):
             _log.warning("event=malformed peer=%s why=%s", self._name, self._decoder.failure)
             self._transport.abort()
         self._pace()
+
+    def _take_more(self) -> None:
+        self._more_due = False
+        self._take(b"")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._streams.clear()
@@ -81,7 +96,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(b"".join(encode(request_id, each) for each in messages))
 
     def stream(self, request_id: int, parts: Iterator[Message]) -> None:
-        """Send a long answer in parts, as fast as the client reads, and `End` after it."""
+        """Send a long answer in parts, the closing one included, as fast as the client reads."""
         self._streams.append((request_id, parts))
         self._write_streams()
 
@@ -110,7 +125,11 @@ class Connection(asyncio.Protocol):
 
     def _pace(self) -> None:
         """Read on only while this client's requests are answered and its answers are read."""
-        may_read = not self._full and self._unanswered < MAX_UNANSWERED
+        has_room = not self._full and self._unanswered < MAX_UNANSWERED
+        if self._undecoded and has_room and not self._more_due:
+            self._more_due = True
+            asyncio.get_running_loop().call_soon(self._take_more)
+        may_read = has_room and not self._undecoded
         if may_read == self._reading or self._transport.is_closing():
             return
         self._reading = may_read
@@ -127,8 +146,9 @@ class Connection(asyncio.Protocol):
                 return
             request_id, parts = self._streams[0]
             part = next(parts, None)
-            self.send(request_id, End() if part is None else part)
-            if part is None:
+            if part is not None:
+                self.send(request_id, part)
+            else:
                 self._streams.popleft()
                 self.answered()
         if not self._turn_due:

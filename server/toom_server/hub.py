@@ -17,7 +17,7 @@ from typing import Final
 
 from toom_protocol.lines import ActiveUser
 from toom_protocol.liveness import SILENCE_LIMIT, SWEEP_INTERVAL
-from toom_protocol.messages import LogLines, Message, NotStored, Request
+from toom_protocol.messages import End, LogLines, Message, NotStored, Request
 from toom_server.conference import Conference, Instant
 from toom_server.connection import Connection
 from toom_server.entries import Entry
@@ -200,9 +200,15 @@ class Hub:
         arrival.connection.answered()
 
     def _parts(self, plan: ReadPlan) -> Iterator[Message]:
-        for log in plan.logs:
-            for block in self._store.read(log, plan.since):
-                yield LogLines(log, block)
+        try:
+            for log in plan.logs:
+                for block in self._store.read(log, plan.since):
+                    yield LogLines(log, block)
+        except OSError as exc:
+            _log.error("event=not-read why=%s", exc)
+            yield NotStored(f"The server's disk refuses: {exc.strerror}.")
+        else:
+            yield End()
 
 
 def _not_stored(outcome: Outcome, fault: str) -> Outcome:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from toom_protocol import messages as m
+from toom_protocol.codec import encode
 from toom_protocol.lines import ActiveUser
 from toom_server.accounts import Accounts
 from toom_server.conference import Conference, Instant
@@ -227,3 +228,9 @@ def test_what_could_not_be_kept_is_taken_back(world: World) -> None:
     assert world.reply(han, m.BuildRoom(("Yoda",))) == m.RoomBuilt(1, ("Han", "Yoda"))
     assert world.reply(yoda, m.RoomMessage(1, "hi")).number == 1
     assert world.reply(han, m.Broadcast("c")).number == 1
+
+
+def test_a_refusal_of_very_many_names_fits_into_a_frame(world: World) -> None:
+    names = tuple(f"{n:0>40000}" for n in range(4))
+    reply = world.reply(world.enter("Yoda"), m.BuildRoom(names))
+    assert encode(1, reply)

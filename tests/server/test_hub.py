@@ -13,6 +13,7 @@ from toom_protocol import messages as m
 from toom_protocol.codec import encode
 from toom_protocol.lines import ActiveUser
 from toom_protocol.liveness import SILENCE_LIMIT
+from toom_server.connection import MAX_UNANSWERED
 from toom_server.entries import Entry
 from toom_server.store import FileStore, StoreError
 
@@ -215,5 +216,64 @@ def test_times_are_the_servers_local_time(tmp_path: Path) -> None:
         await yoda.log_in("Yoda")
         stamp = server.lines("userlog.txt")[0].split("; ")[1]
         assert before <= datetime.strptime(stamp, "%d %b %Y %H:%M:%S") <= datetime.now()
+
+    play(tmp_path, story)
+
+
+def test_a_log_in_that_is_over_before_it_could_be_written_down(tmp_path: Path) -> None:
+    store = FullDisk(tmp_path)
+
+    async def story(server: Running) -> None:
+        yoda, han = await server.client(), await server.client()
+        store.full = True
+        yoda.send(1, m.LogIn("Yoda", "pw", 8000))
+        yoda.send(2, m.LogOut())
+        assert isinstance((await yoda.receive())[1], m.NotStored)
+        assert await yoda.receive() == (2, m.LoggedOut())
+        store.full = False
+        await han.log_in("Han")
+
+    play(tmp_path, story, store=store)
+
+
+class Watched(FileStore):
+    """A store that remembers how large its batches were."""
+
+    largest = 0
+
+    def commit(self, entries: Sequence[Entry]) -> None:
+        self.largest = max(self.largest, len(entries))
+        super().commit(entries)
+
+
+def test_one_client_fills_no_batch_however_fast_it_sends(tmp_path: Path) -> None:
+    store = Watched(tmp_path)
+
+    async def story(server: Running) -> None:
+        yoda = await server.client()
+        await yoda.log_in("Yoda")
+        stream = b"".join(encode(n, m.Broadcast("x")) for n in range(2000))
+        yoda.writer.write(stream + b"\x00\x00\x00\x05\x3f\x00\x00\x00\x09" * 200)
+        replies = [await yoda.receive() for _ in range(2200)]
+        assert replies.count((9, m.Unsupported(63))) == 200
+        sent = [number for number, reply in replies if isinstance(reply, m.BroadcastSent)]
+        assert sent == list(range(2000))
+        assert store.largest <= MAX_UNANSWERED
+
+    play(tmp_path, story, store=store)
+
+
+def test_a_log_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    async def story(server: Running) -> None:
+        yoda = await server.client()
+        await yoda.log_in("Yoda")
+        await yoda.ask(m.Broadcast("hello"))
+        log = tmp_path / "messagelog.txt"
+        log.rename(tmp_path / "elsewhere")
+        log.mkdir()
+        answer = await yoda.ask(m.ReadMessages(m.LogChoice.BROADCASTS, EPOCH))
+        assert isinstance(answer, m.NotStored)
+        assert isinstance(await yoda.ask(m.Broadcast("hello")), m.NotStored)
+        assert await yoda.ask(m.Ping()) == m.Pong()
 
     play(tmp_path, story)
