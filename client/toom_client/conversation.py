@@ -149,7 +149,7 @@ class Conversation:
     async def _leave(self) -> None:
         """OUT: give up transfers, tell the server, say goodbye (SPEC S11)."""
         await asyncio.to_thread(self._transfers.close)
-        await asyncio.sleep(0)  # the last reports of the transfers come first
+        self._screen.show_held()  # what became of the transfers, before the farewell
         try:
             async with asyncio.timeout(FAREWELL):
                 await self._ask(m.LogOut())

@@ -32,9 +32,7 @@ class Screen:
 
     def prompt(self, text: str, typed: Callable[[], bytes] = bytes) -> None:
         """Show notices that were held back, then the prompt; `typed` tells what stands after it."""
-        for notice in self._held:
-            self.line(notice)
-        self._held.clear()
+        self.show_held()
         self._prompt, self._typed = text.encode(), typed
         self.echo(self._prompt)
 
@@ -57,6 +55,12 @@ class Screen:
             return
         self.echo(b"\n" + _whole_line(text) + self._prompt + self._typed())
 
+    def show_held(self) -> None:
+        """Show the notices that wait for the end of a command."""
+        for notice in self._held:
+            self.line(notice)
+        self._held.clear()
+
     def echo(self, data: bytes) -> None:
         """Write bytes as they are."""
         if data:
@@ -76,9 +80,7 @@ class Screen:
 
     def close(self, timeout: float) -> None:
         """Write what waits, at most for `timeout` seconds."""
-        for notice in self._held:
-            self.line(notice)
-        self._held.clear()
+        self.show_held()
         self._waiting.put(None)
         self._thread.join(timeout)
 

@@ -183,3 +183,30 @@ def a_peer_that_vanishes(stage: Stage) -> None:
     leia.sees(rf"Transfer of {name} from Luke failed: .+", within=20, since=leias)
     nothing_else_is_there(han)
     nothing_else_is_there(leia)
+
+
+@scenario(section="S11", part="upd", weight=0.5)
+def leaving_while_files_are_on_their_way(stage: Stage) -> None:
+    """«Files still on their way are given up, and both sides are told as in S12.»"""
+    source = large_video()
+    name = source.name
+    stage.server(attempts=3)
+    yoda, han, luke = stage.clients(yoda="Yoda", han="Han", luke="Luke")
+    for presenter in (yoda, luke):
+        presenter.host.put(name, source)
+    already = han.host.received()
+    yodas, hans = sends(yoda, han, name)
+    is_under_way(han, already)
+    yoda.types("OUT")
+    yoda.sees(rf"Transfer of {name} to Han failed: .+", since=yodas)
+    yoda.sees_exactly("Bye, Yoda!", since=yodas)
+    yoda.ends(status=0)
+    han.sees(rf"Transfer of {name} from Yoda failed: .+", within=20, since=hans)
+    already = han.host.received()
+    lukes, hans = sends(luke, han, name)
+    is_under_way(han, already)
+    han.types("OUT")
+    han.sees(rf"Transfer of {name} from Luke failed: .+", since=hans)
+    han.sees_exactly("Bye, Han!", since=hans)
+    luke.sees(rf"Transfer of {name} to Han failed: .+", within=20, since=lukes)
+    nothing_else_is_there(han)

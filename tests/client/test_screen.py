@@ -35,6 +35,15 @@ def test_first_the_reply_then_the_notice() -> None:
     assert shown(story) == "> \nreply\nReceived a.mp4 from Yoda\n> "
 
 
+def test_what_was_held_back_comes_before_the_farewell() -> None:
+    def story(screen: Screen) -> None:
+        screen.notice("Transfer of a.mp4 to Han failed: it was given up")
+        screen.show_held()
+        screen.line("Bye, Yoda!")
+
+    assert shown(story).splitlines()[-1] == "Bye, Yoda!"
+
+
 def test_a_notice_is_not_lost_at_the_end() -> None:
     assert shown(lambda screen: screen.notice("failed")) == "failed\n"
 
