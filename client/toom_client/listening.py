@@ -75,6 +75,16 @@ class Listening:
         self._engine = audience.Audience(now=now)
 
     @property
+    def presenter(self) -> str:
+        """Who is to send the file."""
+        return self._presenter
+
+    @property
+    def expecting(self) -> bool:
+        """Whether nobody has come yet."""
+        return self._engine.phase is audience.Phase.EXPECTING
+
+    @property
     def receiving(self) -> bool:
         """Whether a file is on its way in."""
         return self._file is not None

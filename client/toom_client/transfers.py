@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 READS_PER_TURN: Final = 64  # datagrams taken before the timers are looked at again
+MAX_FROM_ONE: Final = 256  # transfers announced for one presenter at a time; 30 s of a UPD a tenth
 LAST_WORDS: Final = 1.0  # seconds that `close` spends on telling the peers
 
 Transfer = Presenting | Listening
@@ -111,6 +112,10 @@ class Transfers:
             file.close()
         self._post(partial(self._present, ticket, file))
 
+    def expected_from(self, presenter: str) -> int:
+        """How many transfers of a presenter are announced or under way, as far as is known."""
+        return sum(listening.presenter == presenter for listening in self._listening())
+
     def close(self) -> None:
         """Give up what is under way, tell the peers, close the socket; at most about a second."""
         self._post(self._begin_closing)
@@ -141,7 +146,18 @@ class Transfers:
             names=self._names,
             work=self._work,
         )
-        self._admit(listening, peer)
+        if self._admit(listening, peer):
+            self._crowd_out(listening)
+
+    def _crowd_out(self, newest: Listening) -> None:
+        """Of too many from one presenter drop the oldest that never began (PROTOCOL 3.4)."""
+        same = [other for other in self._listening() if other.presenter == newest.presenter]
+        idle = [other for other in same if other.expecting]
+        if len(same) > MAX_FROM_ONE and idle:
+            self._forget(idle[0])
+
+    def _listening(self) -> list[Listening]:
+        return [transfer for transfer in self._transfers if isinstance(transfer, Listening)]
 
     def _present(self, ticket: Ticket, file: OpenedFile) -> None:
         peer = ticket.peer_address()

@@ -19,6 +19,7 @@ from tests.doubles.patience import lets_pass, wait_until
 from tests.doubles.relay import Relay
 from toom_client.files import HIDDEN
 from toom_client.transfers import (
+    MAX_FROM_ONE,
     OpenedFile,
     Received,
     ReceiveFailed,
@@ -550,6 +551,24 @@ def test_a_forged_reason_cannot_be_played_twice(han: Client) -> None:
     stranger.says(han, Abort(Reason.GIVEN_UP), number=5)
     assert han.hears() == ReceiveFailed("a.mp4", "Yoda", "it was given up")
     stranger.socket.close()
+
+
+def test_one_user_cannot_fill_the_table_of_expectations(table: Table, han: Client) -> None:
+    """Whoever asks UPD for ever pushes out only what was announced for them (PROTOCOL 3.4)."""
+    yoda, luke = table.seat("Yoda"), table.seat("Luke")
+    ours, theirs = table.tickets_for(luke, han)
+    han.transfers.expect(theirs)
+    for number in range(1000, 1000 + 2 * MAX_FROM_ONE):
+        han.transfers.expect(Ticket(number, bytes(32), "Yoda", *yoda.address))
+    luke.writes("a.mp4", b"abc")
+    luke.transfers.present(ours, luke.opens("a.mp4"))
+    assert han.hears() == Received("a.mp4", "Luke")
+    assert han.transfers.expected_from("Yoda") == MAX_FROM_ONE
+    ours, theirs = table.tickets_for(yoda, han)
+    han.transfers.expect(theirs)
+    yoda.writes("b.mp4", b"abc")
+    yoda.transfers.present(ours, yoda.opens("b.mp4"))
+    assert han.hears() == Received("b.mp4", "Yoda")
 
 
 def first_bytes(path: Path) -> bytes:

@@ -135,8 +135,8 @@ class Audience:
 
     def receive(self, packet_number: int, frames: tuple[Frame, ...], *, now: float) -> None:
         """Take a control datagram of the presenter; one that is late or came before is ignored."""
-        if packet_number <= self._newest_control:
-            return
+        if packet_number <= self._newest_control or packet_number >= MAX_NUMBER:
+            return  # the largest number has no end that an acknowledgement could name
         self._newest_control = packet_number
         self._heard = now
         if self._farewell is not None:
@@ -167,6 +167,8 @@ class Audience:
             self._farewell.hear_data(now=now)
             return []
         if self.phase is not Phase.RECEIVING or chunk + count > self.chunks.total:
+            return []
+        if packet_number + count > MAX_NUMBER:
             return []
         expected = self._ranges.end
         pieces = self.chunks.add(chunk, count)

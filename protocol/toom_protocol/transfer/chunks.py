@@ -19,7 +19,7 @@ class ChunkMap:
         """All chunks below this number are here."""
         self._window = window
         self._base = 0  # the chunk of the bitmap's first byte; never above `contiguous`
-        self._here = bytearray(2 * window)
+        self._here = bytearray(2 * window if total else 0)
 
     @property
     def credit(self) -> int:

@@ -26,8 +26,9 @@ from toom_protocol.transfer.frames import (
     Ping,
     Reason,
     Refuse,
+    encode_frames,
 )
-from toom_protocol.transfer.packets import CHUNK_SIZE
+from toom_protocol.transfer.packets import CHUNK_SIZE, MAX_NUMBER
 
 OFFER = Offer(10 * CHUNK_SIZE, CHUNK_SIZE, "a.mp4")
 DIGEST = bytes(32)
@@ -203,3 +204,14 @@ def test_offers_that_cannot_be_taken(offer: Offer, reason: Reason) -> None:
     engine.receive(0, (offer,), now=0.0)
     assert engine.next_event() == Failed(reason, offer)
     assert said(engine, 0.0) == [Refuse(reason)]
+
+
+def test_numbers_that_could_not_be_acknowledged_are_not_heard() -> None:
+    engine = receiving()
+    assert engine.receive_run(MAX_NUMBER, 0, 1, now=1.0) == []
+    assert engine.receive_run(MAX_NUMBER - 1, 0, 2, now=1.0) == []
+    engine.receive(MAX_NUMBER, (Abort(Reason.GIVEN_UP),), now=1.0)
+    assert engine.phase is Phase.RECEIVING
+    engine.receive_run(MAX_NUMBER - 2, 0, 1, now=1.0)
+    [ack] = said(engine, 2.0)
+    assert encode_frames((ack,))

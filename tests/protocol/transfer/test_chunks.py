@@ -1,5 +1,7 @@
 """PROTOCOL 5.4: which chunks are here, in flat memory."""
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,3 +44,11 @@ def test_a_run_may_reach_back_before_the_bitmap() -> None:
 
 def test_a_file_of_nothing_is_whole() -> None:
     assert ChunkMap(0).whole
+
+
+def test_a_map_of_nothing_takes_no_memory() -> None:
+    tracemalloc.start()
+    maps = [ChunkMap(0) for _ in range(100)]
+    assert tracemalloc.get_traced_memory()[0] < 100_000
+    tracemalloc.stop()
+    assert all(chunks.whole for chunks in maps)
