@@ -2,6 +2,13 @@
 # Run the project's tests; further words go to pytest. Statuses as in CONTRACT.
 set -u
 cd "$(dirname "$0")/.." || exit 3
+# Images first: what needs an engine is tested when there is one, and a build is no test's own work.
+if reason=$(.venv/bin/python -m toom_scenarios.images engine 2>&1); then
+  .venv/bin/python -m toom_scenarios.images >/dev/null ||
+    { echo "tests: no images, so what needs an engine is left out" >&2; set -- -m "not engine" "$@"; }
+else
+  echo "tests: what needs an engine is skipped: $reason" >&2
+fi
 # Two workers: most tests wait for sockets and terminals, and two are quicker than one on any host.
 .venv/bin/python -m pytest -n 2 --cov=toom_protocol --cov-branch \
   --cov-report=term:skip-covered "$@"
