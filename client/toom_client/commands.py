@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from toom_client.line_editor import MAX_LINE
 from toom_protocol.errors import MalformedTimestamp
 from toom_protocol.messages import (
     Broadcast,
@@ -26,6 +27,7 @@ COMMANDS: Final = ("BCM", "ATU", "SRB", "SRM", "RDM", "OUT", "UPD")
 PROMPT: Final = f"Enter one of the following commands ({', '.join(COMMANDS)}): "
 INVALID: Final = "Error. Invalid command!"
 BAD_TIMESTAMP: Final = "Invalid timestamp. The format is: 1 Jun 2022 16:01:20"
+TOO_LONG: Final = f"The line is too long: it must be shorter than {MAX_LINE} bytes."
 MAX_ROOM_ID: Final = 2**63 - 1  # a longer number cannot be the ID of any room
 
 USAGE: Final = {
@@ -69,6 +71,9 @@ def parse_command(line: str) -> Command | Complaint | None:
         return None
     if word not in COMMANDS:
         return Complaint(INVALID)
+    size = len(line.encode(errors="surrogateescape"))
+    if size >= MAX_LINE and word != "BCM":  # of which the message is too long, and that is said
+        return Complaint(TOO_LONG)
     if word in ("BCM", "SRM"):
         return _PARSERS[word](rest) if space else Complaint(USAGE[word])
     if fault := _fault_of_words(rest):

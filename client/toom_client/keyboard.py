@@ -83,15 +83,17 @@ class Keyboard:
     def _take_piped(self) -> Typed | None:
         end = self._ahead.find(b"\n")
         if end < 0 and not self._ended:
-            del self._ahead[MAX_LINE + 1 :]  # enough to see that it is too long
+            del self._ahead[MAX_LINE + 1 :]  # as much as a tty would keep, and perhaps a \r
             self._ask_for_more()
             return None
         if end < 0 and not self._ahead:
             return EndOfInput()
-        content = bytes(self._ahead if end < 0 else self._ahead[:end])
-        del self._ahead[: len(content) + 1]
+        if end < 0:
+            end = len(self._ahead)
+        content = bytes(self._ahead[:end]).removesuffix(b"\r")
+        del self._ahead[: end + 1]
         self._ask_for_more()
-        return Line(content.removesuffix(b"\r"))
+        return Line(content[:MAX_LINE])
 
     def _ask_for_more(self) -> None:
         if len(self._ahead) < MAX_AHEAD:

@@ -9,7 +9,9 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-MAX_LINE: Final = 16 * 1024  # bytes that are kept of a line; more cannot be of use to any command
+# Bytes that are kept of a line. A command that has as many may have been longer and is refused; a
+# name or password of this size is a wrong one (PROTOCOL 7.2).
+MAX_LINE: Final = 16 * 1024
 
 INTERRUPT: Final = 0x03  # Ctrl-C
 END_OF_FILE: Final = 0x04  # Ctrl-D

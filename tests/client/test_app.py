@@ -3,9 +3,14 @@
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from toom_client.line_editor import MAX_LINE
+from toom_protocol import messages as m
+from toom_protocol.codec import PREFACE, Decoder, encode
 
 CLIENT = [sys.executable, str(Path(__file__).parents[2] / "client" / "client.py")]
 
@@ -82,6 +87,42 @@ def test_end_of_input_at_the_log_in(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         done = start(tmp_path, "127.0.0.1", str(server.getsockname()[1]), free_udp_port())
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_piped_line_that_is_far_too_long(tmp_path: Path) -> None:
+    """SPEC S2: over-long input never crashes either side."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [*CLIENT, "127.0.0.1", str(server.getsockname()[1]), free_udp_port()]
+        client = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        connection, _ = server.accept()
+        connection.settimeout(20)
+        assert client.stdin is not None
+        with connection:
+            connection.sendall(PREFACE)
+            client.stdin.write(b"Yoda\nfirst\n" + b"x" * 300_000 + b"\n")  # read while it waits
+            client.stdin.close()
+            requests = log_ins(connection)
+            request_id, first = next(requests)
+            connection.sendall(encode(request_id, m.LoginFailed(m.LoginFault.WRONG)))
+            _, second = next(requests)
+        client.stdin = None
+        _, complaints = client.communicate(timeout=20)
+    assert (first.password, second.password, complaints) == ("first", "x" * MAX_LINE, b"")
+
+
+def log_ins(connection: socket.socket) -> Iterator[tuple[int, m.LogIn]]:
+    """Give the log-ins that come, until the connection ends."""
+    decoder = Decoder()
+    while data := connection.recv(65536):
+        for frame in decoder.receive(data):
+            if isinstance(frame.message, m.LogIn):
+                yield frame.request_id, frame.message
 
 
 def test_help_has_examples(tmp_path: Path) -> None:

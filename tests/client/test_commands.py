@@ -9,11 +9,13 @@ from toom_client.commands import (
     INVALID,
     MAX_ROOM_ID,
     PROMPT,
+    TOO_LONG,
     USAGE,
     Complaint,
     Upload,
     parse_command,
 )
+from toom_client.line_editor import MAX_LINE
 from toom_protocol import messages as m
 
 
@@ -91,3 +93,19 @@ def test_complaints(line: str, why: str) -> None:
 def test_any_line_is_understood_or_refused(rest: bytes, word: str) -> None:
     parse_command(rest.decode(errors="surrogateescape"))
     parse_command(f"{word} " + rest.decode(errors="surrogateescape"))
+
+
+@pytest.mark.parametrize(
+    "beginning", ["SRB Han ", "SRM " + "0" * 9000 + "1 ", "UPD ", "ATU ", "RDM b "]
+)
+def test_a_line_of_which_the_end_is_missing_is_refused(beginning: str) -> None:
+    """PROTOCOL 7.1: what was typed beyond the bound must not be left out in silence."""
+    line = (beginning + "Han " * MAX_LINE)[:MAX_LINE]
+    assert parse_command(line) == Complaint(TOO_LONG)
+
+
+def test_a_message_that_was_cut_is_too_long() -> None:
+    line = ("BCM " + "m" * MAX_LINE)[:MAX_LINE]
+    assert parse_command(line) == Complaint(
+        "The message is too long: at most 8192 bytes are allowed."
+    )
