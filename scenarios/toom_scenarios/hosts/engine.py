@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from typing import Final
 
@@ -33,11 +34,21 @@ def connect(timeout: int = CALL_LIMIT) -> docker.DockerClient:
         Broken: none answers.
     """
     try:
+        _knock()
         client = docker.from_env(timeout=timeout)
         client.ping()
     except (DockerException, RequestException, OSError) as error:
         raise Broken(f"no container engine answers at {address()} ({root_cause(error)})") from error
     return client
+
+
+def _knock() -> None:
+    """Try the engine's own socket first: the SDK leaves a refused one open."""
+    scheme, _, path = address().partition("://")
+    if scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(ANSWER_LIMIT)
+            door.connect(path)
 
 
 def engine_answer() -> tuple[bool, str]:
