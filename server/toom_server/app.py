@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import contextlib
 import logging
+import resource
 import secrets
 import signal
 import socket
@@ -108,6 +110,7 @@ def _check_arguments(options: argparse.Namespace) -> int:
 
 def _start(options: argparse.Namespace, port: int) -> int:
     directory: Path = options.directory
+    _allow_many_connections()
     accounts = _load_accounts(options.credentials or directory / "credentials.txt")
     listener = _listen(options.host, port)
     store = FileStore(directory)
@@ -132,6 +135,13 @@ def _load_accounts(path: Path) -> Accounts:
     except BadCredentials as exc:
         lines = (f"{path.name}, line {bad.number}: {bad.reason}" for bad in exc.lines)
         raise CannotStart("\n".join(lines)) from exc
+
+
+def _allow_many_connections() -> None:
+    """Use all the file descriptors that the system grants: each connection takes one (SPEC S1)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:

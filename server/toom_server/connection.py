@@ -98,7 +98,8 @@ class Connection(asyncio.Protocol):
     def stream(self, request_id: int, parts: Iterator[Message]) -> None:
         """Send a long answer in parts, the closing one included, as fast as the client reads."""
         self._streams.append((request_id, parts))
-        self._write_streams()
+        if not self._turn_due:  # one chain of turns, however many answers wait
+            self._write_streams()
 
     def close_if_silent(self, now: float, limit: float) -> None:
         """Drop a client that has neither spoken nor read for `limit` seconds (SPEC S3)."""
