@@ -53,14 +53,18 @@ class Conversation:
     async def run(self, udp_port: int, instance: bytes) -> int:
         """Talk until the user or the server ends it; give the exit status."""
         try:
+            return await self._talk(udp_port, instance)
+        except ServerGone:
+            await self._give_up_transfers()
+            self._screen.line(wording.SERVER_GONE)
+            return REFUSED
+
+    async def _talk(self, udp_port: int, instance: bytes) -> int:
+        try:
             status = await self._log_in(udp_port, instance)
             if status is not None:
                 return status
             return await self._obey_commands()
-        except ServerGone:
-            self._transfers.close()
-            self._screen.line(wording.SERVER_GONE)
-            return REFUSED
         except Stopped as exc:
             if self._username:
                 await self._leave()
@@ -148,13 +152,17 @@ class Conversation:
 
     async def _leave(self) -> None:
         """OUT: give up transfers, tell the server, say goodbye (SPEC S11)."""
-        await asyncio.to_thread(self._transfers.close)
-        self._screen.show_held()  # what became of the transfers, before the farewell
+        await self._give_up_transfers()
         try:
             async with asyncio.timeout(FAREWELL):
                 await self._ask(m.LogOut())
         except TimeoutError:
             raise ServerGone("no answer to OUT") from None
+
+    async def _give_up_transfers(self) -> None:
+        """Tell the peers, and the user before the last line (SPEC S12); about a second at most."""
+        await asyncio.to_thread(self._transfers.close)
+        self._screen.show_held()
 
     # --- waiting ------------------------------------------------------------------------------
 

@@ -1,9 +1,11 @@
 """Starting a client: SPEC S1, by the real program."""
 
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -107,21 +109,81 @@ def test_a_piped_line_that_is_far_too_long(tmp_path: Path) -> None:
             connection.sendall(PREFACE)
             client.stdin.write(b"Yoda\nfirst\n" + b"x" * 300_000 + b"\n")  # read while it waits
             client.stdin.close()
-            requests = log_ins(connection)
+            requests = requests_of(connection)
             request_id, first = next(requests)
             connection.sendall(encode(request_id, m.LoginFailed(m.LoginFault.WRONG)))
             _, second = next(requests)
         client.stdin = None
         _, complaints = client.communicate(timeout=20)
+    assert isinstance(first, m.LogIn)
+    assert isinstance(second, m.LogIn)
     assert (first.password, second.password, complaints) == ("first", "x" * MAX_LINE, b"")
 
 
-def log_ins(connection: socket.socket) -> Iterator[tuple[int, m.LogIn]]:
-    """Give the log-ins that come, until the connection ends."""
+def test_the_server_goes_while_a_file_is_on_its_way(tmp_path: Path) -> None:
+    """SPEC S12: a broken transfer says so on both terminals that still live."""
+    (tmp_path / "lecture.mp4").write_bytes(b"film")
+    with seat(tmp_path, b"Han\npw\nUPD Yoda lecture.mp4\n") as (client, connection, requests):
+        where = m.Located("Yoda", "127.0.0.1", int(free_udp_port()), 1, b"k" * 32)
+        connection.sendall(encode(next(requests)[0], where))
+        assert client.stdout is not None
+        while client.stdout.readline() != b"Sending lecture.mp4 to Yoda\n":
+            pass
+        connection.shutdown(socket.SHUT_RDWR)
+        rest = client.stdout.read().decode().splitlines()
+        status = client.wait(timeout=20)
+    assert (status, rest[-2:]) == (
+        1,
+        ["Transfer of lecture.mp4 to Yoda failed: it was given up", "The server is gone."],
+    )
+
+
+def test_a_signal_while_the_server_answers_nothing(tmp_path: Path) -> None:
+    """PROTOCOL 7.1: it leaves as OUT does."""
+    with seat(tmp_path, b"Han\npw\n") as (client, _, requests):
+        client.send_signal(signal.SIGTERM)
+        assert isinstance(next(requests)[1], m.LogOut)
+        assert client.wait(timeout=20) == 1
+        assert client.stdout is not None
+        assert client.stdout.read().splitlines()[-1] == b"The server is gone."
+
+
+@contextmanager
+def seat(
+    directory: Path, typed: bytes
+) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket, Iterator[tuple[int, object]]]]:
+    """A client that is logged in to a server of the test's own; its input stays open."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [*CLIENT, "127.0.0.1", str(server.getsockname()[1]), free_udp_port()]
+        client = subprocess.Popen(
+            command,
+            cwd=directory,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        connection, _ = server.accept()
+        connection.settimeout(20)
+        assert client.stdin is not None
+        with client, connection:
+            connection.sendall(PREFACE)
+            client.stdin.write(typed)
+            client.stdin.flush()
+            requests = requests_of(connection)
+            request_id, _ = next(requests)
+            connection.sendall(encode(request_id, m.LoggedIn("Han")))
+            try:
+                yield client, connection, requests
+            finally:
+                client.kill()
+
+
+def requests_of(connection: socket.socket) -> Iterator[tuple[int, object]]:
+    """Give the requests that come but pings, until the connection ends."""
     decoder = Decoder()
     while data := connection.recv(65536):
         for frame in decoder.receive(data):
-            if isinstance(frame.message, m.LogIn):
+            if not isinstance(frame.message, m.Ping):
                 yield frame.request_id, frame.message
 
 
