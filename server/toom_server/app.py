@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 import secrets
 import signal
@@ -23,6 +24,7 @@ from toom_server.terminal import ServerTerminal
 WRONG_USAGE: Final = 2  # exit status; CONTRACT
 INTERRUPTED: Final = 130  # exit status after Ctrl-C, as shells expect
 VALID_ATTEMPTS: Final = ("1", "2", "3", "4", "5")  # SPEC S1
+STANDARD_STREAMS: Final = (0, 1, 2)
 BACKLOG: Final = 1024  # connections that wait to be accepted
 KEY_BYTES: Final = 32  # of a transfer's secret key; PROTOCOL 3.4
 
@@ -44,6 +46,7 @@ def run() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the server until it is told to stop; give the exit status."""
+    _open_what_is_closed()
     options = _parse(sys.argv[1:] if argv is None else argv)
     try:
         port = _check_arguments(options)
@@ -56,6 +59,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return WRONG_USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _open_what_is_closed() -> None:
+    """Put something in the place of closed standard streams, before sockets take their numbers."""
+    for handle in STANDARD_STREAMS:
+        try:
+            os.fstat(handle)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -117,7 +131,7 @@ def _start(options: argparse.Namespace, port: int) -> int:
     try:
         history = store.load()
     except (DirectoryInUse, OSError) as exc:
-        raise CannotStart(f"Cannot use the directory {directory}: {exc}") from exc
+        raise CannotStart(f"Cannot use the directory {directory}: {exc.strerror}") from exc
     for warning in history.warnings:
         _log.warning(warning)
     conference = Conference(accounts, int(options.attempts), history, _new_ticket)
@@ -148,7 +162,14 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=BACKLOG)
     except OSError as exc:
-        raise CannotStart(f"Cannot listen on {host} port {port}: {exc.strerror}") from exc
+        raise CannotStart(f"Cannot listen on {host} port {port}: {_why(exc)}") from exc
+
+
+def _why(fault: OSError) -> str:
+    """Say in the system's words what went wrong; Python has wrapped them in its own."""
+    if fault.errno is not None and fault.errno > 0:  # those of host names are negative
+        return os.strerror(fault.errno)
+    return str(fault.strerror or fault)
 
 
 def _new_ticket() -> tuple[int, bytes]:

@@ -6,6 +6,7 @@ Written by a thread of its own, so that a terminal that nobody reads never stops
 import queue
 import sys
 import threading
+from io import TextIOWrapper
 from typing import Final
 
 MAX_LINES: Final = 10_000  # lines that wait for a slow terminal; later ones are left out
@@ -35,6 +36,8 @@ class ServerTerminal:
         self._thread.join(timeout)
 
     def _write(self) -> None:
+        if isinstance(sys.stdout, TextIOWrapper):  # what its encoding cannot say is escaped
+            sys.stdout.reconfigure(errors="backslashreplace")
         while (line := self._lines.get()) is not None:
             try:
                 sys.stdout.write(line + "\n")
