@@ -118,6 +118,9 @@ def parser() -> argparse.ArgumentParser:
     run.set_defaults(act=_run)
     listing = verbs.add_parser("list", help="what scenarios there are")
     listing.add_argument("names", nargs="*", metavar="NAME", help="as for `toom run`")
+    listing.add_argument(
+        "--promises", action="store_true", help="SPEC.md's promises, and who examines each"
+    )
     listing.add_argument("--json", action="store_true", help="for other programs")
     listing.set_defaults(act=_list)
     doctor = verbs.add_parser(
@@ -188,11 +191,17 @@ def _prepared(request: Request, console: Console) -> Request:
 
 def _list(options: argparse.Namespace) -> Status:
     from .discovery import select
-    from .listing import as_json, as_lines
+    from .listing import as_json, as_lines, promise_table
+    from .promises import orphans
 
     selection = select(options.names)
     if options.json:
         print(json.dumps(as_json(selection), indent=1, ensure_ascii=False))  # noqa: T201
+    elif options.promises:
+        console = Console(highlight=False, markup=False)
+        console.print(promise_table(selection))
+        for line in orphans(selection.suite):
+            console.print(f"orphan: {line}", soft_wrap=True)
     else:
         for line in as_lines(selection):
             print(line)  # noqa: T201

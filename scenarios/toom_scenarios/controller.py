@@ -68,11 +68,13 @@ class Controller:
             row.verdict = verdict
             row.reason = told.get("reason") or str(verdict)
             row.detail = told.get("detail", "")
+            row.promise = told.get("promise", "")
 
     def _end(self, row: Row) -> None:
         if row.scenario.name in self._ended:
             return
         self._ended.add(row.scenario.name)
+        row.ended = True
         if row.reason == NEVER_ENDED and row.scenario.name in self._passed:
             row.verdict, row.reason = Verdict.PASS, ""
         self._results.save()

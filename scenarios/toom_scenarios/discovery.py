@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import Broken, UsageError
+from .promises import complete
 from .scenario import Scenario, about
 
 PACKAGE: Final = Path(__file__).resolve().parent
@@ -80,7 +81,26 @@ def load_suite(files: Sequence[Path]) -> list[Scenario]:
                     f"{found.name} stands in {suite[found.name].path} and in {found.path}"
                 )
             suite[found.name] = found
-    return list(suite.values())
+    return _related(complete(list(suite.values())))
+
+
+def _related(suite: list[Scenario]) -> list[Scenario]:
+    """In an order in which nothing stands before what it builds on, else as it was."""
+    names = {each.name: each for each in suite}
+    placed: dict[str, Scenario] = {}
+
+    def place(one: Scenario, above: tuple[str, ...]) -> None:
+        for base in one.builds_on:
+            if base not in names:
+                raise UsageError(f"{one.path.name}: {one.name} builds on {base}, which is nowhere")
+            if base in above:
+                raise UsageError(f"{one.path.name}: {one.name} and {base} build on each other")
+            place(names[base], (*above, one.name))
+        placed.setdefault(one.name, one)
+
+    for each in suite:
+        place(each, (each.name,))
+    return list(placed.values())
 
 
 def select(wanted: Sequence[str], folder: Path | None = None) -> Selection:

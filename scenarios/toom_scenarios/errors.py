@@ -5,6 +5,7 @@
       Broken             the harness, the host or the evidence: nothing is known about the program,
       status 3
       Unsupported        this host cannot examine it: the marks leave `possible`
+      Skipped            what it builds on has failed: it would say nothing new
     ExpectationFailed    the program under test broke a promise: status 1
 
 Belongs here: the exceptions alone. How they become verdicts is in verdict.py.
@@ -27,6 +28,10 @@ class Broken(ScenarioError):
 
 class Unsupported(ScenarioError):
     """This host has not what the scenario needs; the text says what is missing."""
+
+
+class Skipped(ScenarioError):
+    """A scenario that this one builds on has failed; the text says which."""
 
 
 class ExpectationFailed(AssertionError):

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
+
+from rich.table import Table
 
 from .discovery import Selection
 from .marks import PARTS, shown, split
+from .promises import Promise, promises
+from .scenario import Scenario
 
 
 def as_json(selection: Selection) -> dict[str, Any]:
     """For other programs: scenarios, and the promises that they quote (CONTRACT)."""
     marks = split(selection.suite)
-    promises: dict[tuple[str, str], dict[str, Any]] = {}
-    for each in selection.chosen:
-        promise = promises.setdefault(
-            (each.section, each.quote),
-            {
-                "id": f"{each.section}.{len(promises) + 1}",
-                "section": each.section,
-                "quote": each.quote,
-                "part": each.part,
-                "marks": 0.0,
-                "scenarios": [],
-            },
-        )
-        promise["scenarios"].append(each.name)
-        promise["marks"] = round(promise["marks"] + float(marks[each.name]), 4)
     return {
         "schema": 1,
         "scenarios": [
@@ -34,16 +24,62 @@ def as_json(selection: Selection) -> dict[str, Any]:
                 "id": each.name,
                 "section": each.section,
                 "quote": each.quote,
+                "story": each.story,
                 "part": each.part,
                 "marks": round(float(marks[each.name]), 4),
                 "hosts": each.hosts,
+                "promises": list(each.promises),
+                "builds_on": list(each.builds_on),
                 "file": str(each.path),
                 "line": each.line,
             }
             for each in selection.chosen
         ],
-        "promises": list(promises.values()),
+        "promises": [_of_the_suite(each, selection) for each in promises().values()]
+        + [_of_its_own(each, marks[each.name]) for each in selection.chosen if not each.promises],
     }
+
+
+def _of_the_suite(promise: Promise, selection: Selection) -> dict[str, Any]:
+    return {
+        "id": promise.id,
+        "section": promise.section,
+        "quote": promise.quote,
+        "part": promise.part,
+        "marks": round(float(promise.marks), 4),
+        "scenarios": namers(promise.id, selection),
+    }
+
+
+def _of_its_own(scenario: Scenario, marks: Fraction) -> dict[str, Any]:
+    """The sentence that a case of somebody's own quotes, in the form of a promise."""
+    return {
+        "id": scenario.name,
+        "section": scenario.section,
+        "quote": scenario.quote,
+        "part": scenario.part,
+        "marks": round(float(marks), 4),
+        "scenarios": [scenario.name],
+    }
+
+
+def namers(promise: str, selection: Selection) -> list[str]:
+    """Names of the scenarios that name a promise."""
+    return [each.name for each in selection.chosen if promise in each.promises]
+
+
+def promise_table(selection: Selection) -> Table:
+    """For people: every promise with its marks and the scenarios that name it."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("id", "part", "marks"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("promise", ratio=3)
+    table.add_column("scenarios", ratio=2)
+    for promise in promises().values():
+        marks = shown(promise.marks) if promise.part else ""
+        named = "\n".join(namers(promise.id, selection)) or "NONE"
+        table.add_row(promise.id, promise.part, marks, promise.quote, named)
+    return table
 
 
 def as_lines(selection: Selection) -> Iterator[str]:
@@ -56,4 +92,4 @@ def as_lines(selection: Selection) -> Iterator[str]:
         yield text
         for each in members:
             yield f"  {shown(marks[each.name]):>5}  {each.name}  ({each.path.name}, {each.section})"
-            yield f"         {each.quote}"
+            yield f"         {' '.join(each.promises)}{': ' if each.promises else ''}{each.story}"

@@ -7,6 +7,7 @@ What a scenario's verdict is travels to the controlling process in the report's 
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import signal
 from collections.abc import Generator, Iterator
@@ -17,12 +18,14 @@ from typing import Any, Final
 
 import pytest
 
+from .deadline import Deadline, wait_for
 from .digest import LARGEST_KEPT
 from .drivers import make_driver
-from .errors import Broken, ExpectationFailed, ScenarioError, Unsupported
+from .errors import Broken, ExpectationFailed, ScenarioError, Skipped, Unsupported
 from .implementation import load
 from .options import RunOptions
-from .scenario import Scenario, about
+from .results import verdicts_so_far
+from .scenario import TIME_LIMIT, Scenario, about
 from .stage import Setting, Stage
 from .verdict import Verdict, first_line, verdict_on
 
@@ -80,6 +83,7 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """The conference of one scenario."""
     item, config = request.node, request.config
     known = _known(item)
+    _wait_for_its_bases(known, Path(config.stash[OPTIONS].report))
     setting = _setting(config)
     if setting.driver.addresses < known.hosts:
         raise Unsupported(
@@ -93,6 +97,28 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         yield made
     finally:
         item.stash[KEPT] = made.close(LARGEST_KEPT)
+
+
+def _wait_for_its_bases(known: Scenario, report: Path) -> None:
+    """Wait until what a scenario builds on has ended, where that is part of this run.
+
+    Raises:
+        Skipped: one of them did not pass.
+        Broken: one of them does not end.
+    """
+    deadline = Deadline(TIME_LIMIT + MARGIN)
+    for base in known.builds_on:
+        if base not in verdicts_so_far(report):
+            continue
+        told = wait_for(functools.partial(_verdict_of, base, report), deadline)
+        if told is None:
+            raise Broken(f"{base}, on which it builds, does not end")
+        if told in (Verdict.FAIL, Verdict.BROKEN, Verdict.SKIPPED):
+            raise Skipped(f"it builds on {base}: {told}")
+
+
+def _verdict_of(name: str, report: Path) -> Verdict | None:
+    return verdicts_so_far(report)[name]
 
 
 def _setting(config: pytest.Config) -> Setting:
@@ -148,7 +174,7 @@ def pytest_runtest_makereport(
 def _judge(item: pytest.Item, report: pytest.TestReport, error: BaseException) -> None:
     verdict = verdict_on(error)
     reason = first_line(error)
-    if verdict is Verdict.UNSUPPORTED:
+    if verdict in (Verdict.UNSUPPORTED, Verdict.SKIPPED):
         report.outcome = "skipped"
         report.longrepr = (str(item.path), 0, reason)
         _tell(report, verdict, reason=reason)
@@ -163,8 +189,14 @@ def _judge(item: pytest.Item, report: pytest.TestReport, error: BaseException) -
     where = _place_in_case(item, error)
     parts = [where, story, "--- terminals", words] if words else [where, story]
     detail = "\n".join(part for part in parts if part)
+    promise = on_stage.promised if on_stage is not None else ""
     report.longrepr = f"{verdict}: {reason}\n{detail}"
-    _tell(report, verdict, reason=reason, detail=detail)
+    _tell(report, verdict, reason=reason, detail=detail, promise=promise or _only_promise(item))
+
+
+def _only_promise(item: pytest.Item) -> str:
+    """The first that the scenario names, where it did not say which it examines."""
+    return next(iter(_known(item).promises), "")
 
 
 def _place_in_case(item: pytest.Item, error: BaseException) -> str:

@@ -35,7 +35,12 @@ class Status(IntEnum):
 
 @dataclass(slots=True)
 class Row:
-    """What is known about one scenario of the run."""
+    """What is known about one scenario of the run.
+
+    Attributes:
+        promise: the one that was being examined when it failed; "" when it did not.
+        started: it was begun; `ended`: it has its verdict, and its stage is gone.
+    """
 
     scenario: Scenario
     marks: Fraction
@@ -45,7 +50,9 @@ class Row:
     reason: str = NEVER_STARTED
     detail: str = ""
     kept: str = ""
+    promise: str = ""
     started: bool = False
+    ended: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The row of results.json."""
@@ -58,6 +65,9 @@ class Row:
             "seconds": round(self.seconds, 3),
             "reason": self.reason,
             "directory": self.directory,
+            "promises": list(self.scenario.promises),
+            "promise": self.promise,
+            "ended": self.ended,
         }
 
 
@@ -120,6 +130,12 @@ class Results:
         if Verdict.BROKEN in verdicts or self.trouble or never_ran or Verdict.PASS not in verdicts:
             return Status.UNKNOWN
         return Status.PASSED
+
+
+def verdicts_so_far(folder: Path) -> dict[str, Verdict | None]:
+    """The verdicts so far, by name, of a run that may still go on; None: not ended."""
+    told = json.loads((folder / "results.json").read_text(encoding="utf-8"))["scenarios"]
+    return {row["name"]: Verdict(row["verdict"]) if row["ended"] else None for row in told}
 
 
 def _number(marks: Fraction) -> float:

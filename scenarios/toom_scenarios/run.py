@@ -150,10 +150,16 @@ def in_order(chosen: Sequence[Scenario], jobs: int) -> list[Scenario]:
     """The order in which to hand scenarios out: each worker begins with a long one.
 
     pytest-xdist gives every worker one stretch of the list, and lets idle workers steal from the
-    ends.
+    ends. What others build on comes first of all, in the order in which `chosen` has it: so a
+    worker that waits for it waits for one that runs, never for one behind it in its own stretch.
     """
-    longest_first = sorted(chosen, key=lambda each: -each.seconds)
-    return [each for worker in range(jobs) for each in longest_first[worker::jobs]]
+    bases = {base for each in chosen for base in each.builds_on}
+    first = [each for each in chosen if each.name in bases]
+    rest = sorted(
+        (each for each in chosen if each.name not in bases), key=lambda each: -each.seconds
+    )
+    whole = [*first, *rest]
+    return [each for worker in range(jobs) for each in whole[worker::jobs]]
 
 
 def _run_pytest(

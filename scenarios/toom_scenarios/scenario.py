@@ -6,8 +6,9 @@ plugin.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -34,7 +35,10 @@ class Scenario:
         part: a row of the marking table, or "" for none.
         weight: share of the part's marks, against the part's other scenarios.
         hosts: how many different addresses it needs; fewer on this machine makes it unsupported.
-        quote: the sentence that it checks, from the docstring.
+        quote: the sentences that it examines.
+        story: what happens in it, from the docstring.
+        promises: the ids of what it examines (promises.toml), in the order of the story.
+        builds_on: scenarios without which it says nothing: it is skipped when one of them failed.
         time_limit: seconds after which it is taken to hang.
         seconds: about how long it takes; only the order in which scenarios begin depends on it.
     """
@@ -42,58 +46,75 @@ class Scenario:
     name: str
     section: str
     part: str
-    weight: float
+    weight: Fraction
     hosts: int
     quote: str
     path: Path
     line: int
+    story: str = ""
+    promises: tuple[str, ...] = ()
+    builds_on: tuple[str, ...] = ()
     time_limit: float = TIME_LIMIT
     seconds: float = USUAL_SECONDS
 
 
 def scenario(
-    *,
-    section: str,
+    *promises: str,
+    section: str = "",
     part: str = "",
     weight: float = 1.0,
     hosts: int = 1,
+    builds_on: str | Sequence[str] = (),
     time_limit: float = TIME_LIMIT,
     seconds: float = USUAL_SECONDS,
 ) -> Callable[[ScenarioFunction], ScenarioFunction]:
-    """Declare that a function is a scenario; its docstring quotes the sentence of SPEC that it
-    checks.
+    """Declare that a function is a scenario. Its docstring tells what happens.
+
+        @scenario("S8.1", "S8.7")                   # of the suite: names promises of promises.toml
+        @scenario(section="S8", part="srb")         # of your own: the docstring quotes a sentence
 
     Args:
-        section: of SPEC.md, e.g. `S2`.
+        promises: ids of promises.toml. The first one's part is the scenario's; marks are given for
+            those of this part.
+        section: of SPEC.md, e.g. `S2`, where no promise is named.
         part: `login blocking several bcm atu srb srm rdm upd`, or "" for a scenario without marks.
-        weight: its share of the part's marks.
+        weight: its share of the part's marks, where no promise is named.
         hosts: number of different addresses it needs (2: something is tried "from another
             address").
+        builds_on: names of scenarios without which it says nothing: when one of them has failed,
+            this one is skipped.
         seconds: about how long it takes, where that is long: long ones begin first.
         time_limit: seconds; only for a scenario that may honestly take longer than five minutes.
 
     Raises:
-        UsageError: no such part, a weight that is not positive, or no docstring.
+        UsageError: no such part, a weight that is not positive, neither promise nor section, or no
+            docstring.
     """
 
     def declare(function: ScenarioFunction) -> ScenarioFunction:
         code = function.__code__
         place = f"{code.co_filename}:{code.co_firstlineno}: {function.__name__}"
+        story = " ".join((function.__doc__ or "").split())
         if part and part not in PART_NAMES:
             raise UsageError(f"{place}: no part {part!r}; the parts are {' '.join(PART_NAMES)}")
         if not weight > 0:
             raise UsageError(f"{place}: weight {weight} is not positive")
-        if not (function.__doc__ or "").strip():
-            raise UsageError(f"{place}: a docstring must quote the sentence that it checks")
+        if not promises and not section:
+            raise UsageError(f"{place}: names neither promises nor a section")
+        if not story:
+            raise UsageError(f"{place}: a docstring must say what it checks")
         about = Scenario(
             name=function.__name__,
-            section=section,
+            section=section or promises[0].partition(".")[0],
             part=part,
-            weight=weight,
+            weight=Fraction(weight),
             hosts=hosts,
-            quote=" ".join((function.__doc__ or "").split()),
+            quote=story.strip("«»"),
+            story=story,
             path=Path(code.co_filename),
             line=code.co_firstlineno,
+            promises=tuple(promises),
+            builds_on=(builds_on,) if isinstance(builds_on, str) else tuple(builds_on),
             time_limit=time_limit,
             seconds=seconds,
         )

@@ -54,6 +54,7 @@ class Stage:
         name: the scenario's.
         folder: for the evidence; what a scenario puts there is kept.
         seed: of this run; `random` is seeded with it and the scenario's name.
+        promised: id of the promise that is being examined, or "".
     """
 
     def __init__(self, name: str, folder: Path, setting: Setting) -> None:
@@ -70,6 +71,16 @@ class Stage:
         self._server: Server | None = None
         self._accounts: Mapping[str, str] = ACCOUNTS
         self._failed = False
+        self.promised = ""
+
+    def promise(self, id: str) -> None:  # noqa: A002 - what promises.toml calls it
+        """From here on this promise is examined: a failure is one of it.
+
+        Args:
+            id: one of those that the scenario names.
+        """
+        self.promised = id
+        self._timeline.note(self._timeline.now(), "stage", "=", f"examines {id}")
 
     # --- hosts ----------------------------------------------------------------------------------
 
@@ -107,11 +118,12 @@ class Stage:
         self,
         attempts: int | str | None = 3,
         *,
-        accounts: Mapping[str, str] | str | None = None,
+        accounts: Mapping[str, str] | str | bytes | None = None,
         files: Mapping[str, bytes | str | Path] = {},  # noqa: B006 - never changed
         port: int | str | None = None,
         host: Host | None = None,
         listens: bool = True,
+        stderr: str | None = None,
     ) -> Server:
         """Start the server on its host (`server`), in its own directory.
 
@@ -123,6 +135,8 @@ class Stage:
             host: another host than `server`.
             listens: wait until it listens (asked inside its host, without connecting). Else: it is
                 only started, and the scenario looks at `server.terminal`.
+            stderr: name of a file in the server's directory that gets what it writes there, so that
+                the terminal shows stdout alone.
 
         Raises:
             ExpectationFailed: it ended, or did not listen in time.
@@ -132,7 +146,7 @@ class Stage:
             accounts = ACCOUNTS
         if (running := self._network.running_server()) is not None:
             return self._joins(place, *running, accounts)
-        if not isinstance(accounts, str):
+        if isinstance(accounts, Mapping):
             self._accounts = accounts
             accounts = credentials(accounts)
         place.put(CREDENTIALS, accounts)
@@ -142,6 +156,8 @@ class Stage:
 
         def start() -> Terminal:
             program = self._setting.implementation.server
+            if stderr is not None:
+                program = _with_stderr_in(stderr, program)
             values = {"port": number, "attempts": attempts}
             terminal = self._open(Terminal, place.name, place, program, values=values)
             if listens:
@@ -153,10 +169,10 @@ class Stage:
         return self._server
 
     def _joins(
-        self, place: Host, port: int, console: Carrier, accounts: Mapping[str, str] | str
+        self, place: Host, port: int, console: Carrier, accounts: Mapping[str, str] | str | bytes
     ) -> Server:
         """A server that is up already: its files and its arguments stay as they are."""
-        if not isinstance(accounts, str):
+        if isinstance(accounts, Mapping):
             self._accounts = accounts
         terminal = self._watch(Terminal, place.name, f"{place.name} ({place.address})", console)
 
@@ -181,9 +197,10 @@ class Stage:
         *,
         user: str | None = None,
         password: str | None = None,
-        udp_port: int | None = None,
+        udp_port: int | str | None = None,
         host: Host | None = None,
         server: Server | None = None,
+        at: tuple[str, int | str] | None = None,
     ) -> Client:
         """Open a terminal with a client, and log in when a user is named.
 
@@ -191,24 +208,28 @@ class Stage:
             name: of the terminal, and of its new host.
             user: who logs in; None: the log-in dialogue is left to the scenario.
             password: default: the user's in this stage's accounts.
-            udp_port: default 8000, or the next on a host that has one already.
+            udp_port: default 8000, or the next on a host that has one already; a text is given to
+                the program as it is, whatever it says.
             host: an existing host, to share it.
             server: another server than this stage's.
+            at: where the client is told to look for a server, whether there is one or not.
         """
         conference = server or self._server
-        if conference is None:
-            raise UsageError(f"{self.name}: start the server before the client {name}")
+        if at is None:
+            if conference is None:
+                raise UsageError(f"{self.name}: start the server before the client {name}")
+            at = conference.address, conference.port
         place = host or self.host(name)
         wanted = udp_port if udp_port is not None else self._next_udp_port(place)
-        port = place.machine.udp_port(wanted)
+        port = wanted if isinstance(wanted, str) else place.machine.udp_port(wanted)
         client = self._open(
             Client,
             name,
             place,
             self._setting.implementation.client,
-            values={"server": conference.address, "port": conference.port, "udp_port": port},
+            values={"server": at[0], "port": at[1], "udp_port": port},
             host=place,
-            udp_port=port,
+            udp_port=port if isinstance(port, int) else 0,
         )
         if user is not None:
             client.logs_in(user, self._accounts[user] if password is None else password)
@@ -338,6 +359,12 @@ class Stage:
             self._pump.close()
             self._timeline.close()
         return kept
+
+
+def _with_stderr_in(name: str, program: Program) -> Program:
+    """The same program, with its stderr in a file of its directory."""
+    script = f"exec \"$@\" 2>'{name}'"
+    return Program(("sh", "-c", script, "sh", *program.command), program.environment)
 
 
 def _copy_tree(source: Path, host: Host) -> None:

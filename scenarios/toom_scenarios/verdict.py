@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from .errors import ExpectationFailed, Unsupported
+from .errors import ExpectationFailed, Skipped, Unsupported
 
 HARNESS: Final = Path(__file__).resolve().parent
 
@@ -35,6 +35,8 @@ def verdict_on(error: BaseException) -> Verdict:
     """
     if isinstance(error, Unsupported):
         return Verdict.UNSUPPORTED
+    if isinstance(error, Skipped):
+        return Verdict.SKIPPED
     if isinstance(error, ExpectationFailed):
         return Verdict.FAIL
     if isinstance(error, AssertionError) and not _raised_in_machinery(error.__traceback__):

@@ -43,6 +43,13 @@ def it_breaks(stage: Stage) -> None:
     """«IDs count from 1»"""
     stage.command(stage.host("yoda"), "no-such-program")
 '''
+BUILDS_ON = """
+@scenario("S8.1", "S8.5", part="srb", builds_on="{0}")
+def it_builds_on_{0}(stage: Stage) -> None:
+    '''Another story.'''
+    stage.promise("S8.5")
+    assert not stage.random
+"""
 UNSUPPORTED = '''
 @scenario(section="S9", part="srm", hosts=1_000_000)
 def it_cannot_be_examined(stage: Stage) -> None:
@@ -110,6 +117,24 @@ def test_a_run_with_every_verdict(tmp_path: Path) -> None:
     assert "took over 1 s" in reasons["it_hangs"]
     check_console(done.stdout)
     check_left_behind(tmp_path / "r")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_what_builds_on_a_failure_is_skipped(tmp_path: Path, jobs: str) -> None:
+    name = case(
+        tmp_path, *(BUILDS_ON.format(base) for base in ("it_fails", "it_passes")), FAILS, PASSES
+    )
+    done = toom(
+        *("run", name, "--on", "local", "--report", "r", "--json", "--jobs", jobs), cwd=tmp_path
+    )
+    assert done.returncode == 1, done.stderr
+    rows = {row["name"]: row for row in json.loads(done.stdout)["scenarios"]}
+    skipped, failed = rows["it_builds_on_it_fails"], rows["it_builds_on_it_passes"]
+    assert (skipped["verdict"], skipped["reason"]) == ("skipped", "it builds on it_fails: fail")
+    assert (failed["verdict"], failed["promise"]) == ("fail", "S8.5")
+    assert rows["it_passes"]["verdict"] == "pass"
+    assert "skipped: it_builds_on_it_fails" in done.stderr
 
 
 def check_console(console: str) -> None:
@@ -259,8 +284,8 @@ def test_listing_for_programs(tmp_path: Path) -> None:
     done = toom("list", case(tmp_path, PASSES, FAILS), "--json", cwd=tmp_path)
     document = json.loads(done.stdout)
     assert [row["id"] for row in document["scenarios"]] == ["it_passes", "it_fails"]
-    assert document["promises"][1]["quote"] == "«Every other active user»"
-    assert document["promises"][1]["scenarios"] == ["it_fails"]
+    own = document["promises"][-1]
+    assert (own["quote"], own["scenarios"]) == ("Every other active user", ["it_fails"])
 
 
 def test_doctor_tells_what_works(tmp_path: Path) -> None:

@@ -100,5 +100,5 @@ def test_a_wrong_declaration_names_its_place(folder: Path, line: str, complaint:
 
 def test_a_scenario_must_quote(folder: Path) -> None:
     (folder / "wrong.py").write_text(CASE.format("wrong").replace('"""«quote one»"""', "pass"))
-    with pytest.raises(UsageError, match="a docstring must quote"):
+    with pytest.raises(UsageError, match="a docstring must say"):
         names(folder=folder)

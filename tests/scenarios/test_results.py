@@ -68,6 +68,9 @@ def test_rows_are_on_disk_before_anything_runs(tmp_path: Path) -> None:
                 "seconds": 0.0,
                 "reason": "the run ended before it began",
                 "directory": "first",
+                "promises": [],
+                "promise": "",
+                "ended": False,
             }
         ],
     }
