@@ -3,13 +3,14 @@
 import tomllib
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from toom_scenarios.discovery import load_suite, select
 from toom_scenarios.errors import UsageError
 from toom_scenarios.marks import PARTS
-from toom_scenarios.promises import SOURCES, Promise, complete, orphans, promises
+from toom_scenarios.promises import LEFT_OUT, SOURCES, Promise, complete, orphans, promises
 
 ROOT = Path(__file__).parents[2]
 SPEC = (ROOT / "SPEC.md").read_text(encoding="utf-8")
@@ -24,6 +25,33 @@ from toom_scenarios import Stage, scenario
 def {name}(stage: Stage) -> None:
     """A story."""
 '''
+
+
+EXPLAINS: Final = {  # sentences that promise nothing by themselves
+    "S12": {"and", "If the audience cannot watch it, the feature does not work"},
+    "S13": {
+        "The text logs are what counts for people",
+        "What else must last (members of rooms, a journal) lies in the folder `.toom/` beside the logs",
+    },
+}
+
+
+def left_over(section: str) -> set[str]:
+    """The words of a section that no promise quotes."""
+    text = " ".join(SECTIONS[section].split("\n", 1)[1].split())
+    quoted = bytearray(len(text))
+    for promise in promises().values():
+        begin = 0
+        for piece in promise.quote.split(LEFT_OUT) if promise.section == section else ():
+            begin = text.index(piece, begin)
+            quoted[begin : begin + len(piece)] = b"q" * len(piece)
+    rest = "".join("\0" if mark else char for char, mark in zip(text, quoted, strict=True))
+    return {words.strip(" -.;,:()") for words in rest.split("\0")} - {""}
+
+
+@pytest.mark.parametrize("section", sorted(set(SECTIONS) - {"S14"}))  # S14 is the marking table
+def test_every_sentence_is_a_promise(section: str) -> None:
+    assert left_over(section) == EXPLAINS.get(section, set())
 
 
 def case(folder: Path, *stories: tuple[str, str]) -> Path:
