@@ -31,7 +31,8 @@ EXPLAINS: Final = {  # sentences that promise nothing by themselves
     "S12": {"and", "If the audience cannot watch it, the feature does not work"},
     "S13": {
         "The text logs are what counts for people",
-        "What else must last (members of rooms, a journal) lies in the folder `.toom/` beside the logs",
+        "What else must last (members of rooms, a journal) lies in the folder `.toom/` "
+        "beside the logs",
     },
 }
 
