@@ -13,11 +13,9 @@ from typing import Final
 
 from .errors import ExpectationFailed
 from .files import HostFile
+from .timestamps import AT as AT
+from .timestamps import time_of as time_of
 
-AT: Final = (  # SPEC S4; exactly as written: no leading zero in the day
-    r"(?:[1-9]|[12][0-9]|3[01]) (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) "
-    r"[0-9]{4} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-)
 LONG_AGO: Final = "1 Jan 2001 00:00:00"
 
 WRONG_PASSWORD: Final = "Invalid Password. Please try again"  # SPEC S2, as the rest
@@ -31,11 +29,6 @@ NO_SUCH_ROOM: Final = "The separate room does not exist"  # SPEC S9
 NOT_A_MEMBER: Final = "You are not in this separate room chat"
 NO_NEW_MESSAGE: Final = "no new message"  # SPEC S10
 BAD_TIMESTAMP: Final = "Invalid timestamp. The format is: 1 Jun 2022 16:01:20"
-
-
-def time_of(text: str) -> datetime:
-    """The time that a timestamp of SPEC S4 tells."""
-    return datetime.strptime(text, "%d %b %Y %H:%M:%S")
 
 
 def next_second(text: str) -> datetime:
