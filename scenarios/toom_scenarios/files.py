@@ -47,8 +47,7 @@ class HostFile:
 
     def lines(self) -> list[str]:
         """The lines, split at newlines only. Text after the last newline is a line too."""
-        lines = self.text().split("\n")
-        return lines[:-1] if lines[-1] == "" else lines
+        return _lines_of(self.bytes())
 
     def exists(self) -> bool:
         return any(found.name == self.name for found in self._machine.files())
@@ -84,13 +83,16 @@ class HostFile:
     def comes_to(
         self, patterns: Sequence[str], *, within: float | None = None
     ) -> list[re.Match[str]]:
-        """Wait until the file has exactly these lines; for what the program does by itself (a line
-        that goes).
+        """Wait until the file is there and has exactly these lines; for what the program does by
+        itself (a line that goes).
         """
         limit = PATIENCE * self._slowness if within is None else within
 
         def equal() -> tuple[list[re.Match[str]]] | None:
-            matches = _matches(patterns, self.lines())
+            try:
+                matches = _matches(patterns, _lines_of(self._machine.read_file(self.name)))
+            except FileNotFoundError:
+                return None
             return None if matches is None else (matches,)
 
         found = wait_for(equal, Deadline(limit))
@@ -132,6 +134,11 @@ class HostFile:
             f" ({len(lines)} lines, {len(patterns)} wanted)",
             "\n".join(rows),
         )
+
+
+def _lines_of(content: bytes) -> list[str]:
+    lines = content.decode(errors="surrogateescape").split("\n")
+    return lines[:-1] if lines[-1] == "" else lines
 
 
 def _matches(patterns: Sequence[str], lines: Sequence[str]) -> list[re.Match[str]] | None:

@@ -31,6 +31,11 @@ NO_NEW_MESSAGE: Final = "no new message"  # SPEC S10
 BAD_TIMESTAMP: Final = "Invalid timestamp. The format is: 1 Jun 2022 16:01:20"
 
 
+def timestamp(at: datetime) -> str:
+    """A time as SPEC S4 writes it."""
+    return f"{at.day} {at:%b %Y %H:%M:%S}"
+
+
 def next_second(text: str) -> datetime:
     """The first moment that is later than a timestamp, to the second."""
     return datetime.fromtimestamp(time_of(text).timestamp() + 1)

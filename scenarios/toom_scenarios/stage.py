@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -124,6 +124,7 @@ class Stage:
         host: Host | None = None,
         listens: bool = True,
         stderr: str | None = None,
+        environment: Mapping[str, str] = {},  # noqa: B006 - never changed
     ) -> Server:
         """Start the server on its host (`server`), in its own directory.
 
@@ -137,6 +138,7 @@ class Stage:
                 only started, and the scenario looks at `server.terminal`.
             stderr: name of a file in the server's directory that gets what it writes there, so that
                 the terminal shows stdout alone.
+            environment: variables for it alone, such as TZ.
 
         Raises:
             ExpectationFailed: it ended, or did not listen in time.
@@ -156,6 +158,7 @@ class Stage:
 
         def start() -> Terminal:
             program = self._setting.implementation.server
+            program = replace(program, environment={**program.environment, **environment})
             if stderr is not None:
                 program = _with_stderr_in(stderr, program)
             values = {"port": number, "attempts": attempts}
