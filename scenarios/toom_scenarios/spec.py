@@ -15,6 +15,7 @@ from .errors import ExpectationFailed
 from .files import HostFile
 from .timestamps import AT as AT
 from .timestamps import time_of as time_of
+from .timestamps import timestamp as timestamp
 
 LONG_AGO: Final = "1 Jan 2001 00:00:00"
 
@@ -29,11 +30,6 @@ NO_SUCH_ROOM: Final = "The separate room does not exist"  # SPEC S9
 NOT_A_MEMBER: Final = "You are not in this separate room chat"
 NO_NEW_MESSAGE: Final = "no new message"  # SPEC S10
 BAD_TIMESTAMP: Final = "Invalid timestamp. The format is: 1 Jun 2022 16:01:20"
-
-
-def timestamp(at: datetime) -> str:
-    """A time as SPEC S4 writes it."""
-    return f"{at.day} {at:%b %Y %H:%M:%S}"
 
 
 def next_second(text: str) -> datetime:

@@ -14,3 +14,8 @@ AT: Final = (  # SPEC S4; exactly as written: no leading zero in the day
 def time_of(text: str) -> datetime:
     """The time that a timestamp of SPEC S4 tells."""
     return datetime.strptime(text, "%d %b %Y %H:%M:%S")
+
+
+def timestamp(at: datetime) -> str:
+    """A time as SPEC S4 writes it."""
+    return f"{at.day} {at:%b %Y %H:%M:%S}"
