@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from . import sockets
 from .errors import Broken, UsageError
 from .files import HostFile
 from .hosts.base import Completed, FileFound, Machine
@@ -90,12 +91,14 @@ class Host:
         """Whether something listens on this TCP port; asked of the kernel, so that the program
         notices nothing.
         """
-        tables = self.run(["cat", "/proc/net/tcp", "/proc/net/tcp6"]).output.decode()
-        for row in tables.splitlines():
-            fields = row.split()
-            if len(fields) > 3 and fields[3] == "0A" and fields[1].endswith(f":{port:04X}"):
-                return True
-        return False
+        return any(
+            each.port == port and each.state == sockets.LISTENING for each in self.sockets("tcp")
+        )
+
+    def sockets(self, kind: sockets.Kind) -> list[sockets.Socket]:
+        """Every socket of a kind in it, with its port and its peer's; asked of the kernel."""
+        told = self.run(["cat", *sockets.TABLES[kind]]).output.decode()
+        return sockets.parse(told)
 
     def received(self) -> int:
         """Bytes that have come in over its network, asked of the kernel."""

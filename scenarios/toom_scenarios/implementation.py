@@ -15,9 +15,10 @@ Relative paths are relative to the file. A placeholder without a value drops its
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +47,16 @@ class Program:
                 continue
             filled.append(PLACEHOLDER.sub(lambda found: str(values[found[1]]), word))
         return filled
+
+    def within(self, folder: str = "", *, stderr: str | None = None) -> Program:
+        """The same program in a folder below its directory, with its stderr in a file there."""
+        if not folder and stderr is None:
+            return self
+        there = shlex.quote(folder)
+        enter = f"mkdir -p {there} && cd {there} && " if folder else ""
+        redirect = f" 2>{shlex.quote(stderr)}" if stderr is not None else ""
+        script = f'{enter}exec "$@"{redirect}'
+        return replace(self, command=("sh", "-c", script, "sh", *self.command))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal as signals
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from . import prompts
@@ -23,13 +24,17 @@ class Client(Terminal):
         host: the machine it runs on; its files are the client's working directory.
         udp_port: the UDP port it was started with; may differ from the one asked for where hosts
             share an address.
+        folder: its working directory, below its host's; "" where it is the host's.
         user: who was logged in last, or "".
     """
 
-    def __init__(self, *common: Any, host: Host, udp_port: int, **rest: Any) -> None:
+    def __init__(
+        self, *common: Any, host: Host, udp_port: int, folder: str = "", **rest: Any
+    ) -> None:
         super().__init__(*common, **rest)
         self.host = host
         self.udp_port = udp_port
+        self.folder = folder
         self.user = ""
 
     @property
@@ -39,7 +44,7 @@ class Client(Terminal):
 
     def file(self, name: str) -> HostFile:
         """A file of its working directory."""
-        return self.host.file(name)
+        return self.host.file(str(self.folder / Path(name)))
 
     def gives(self, user: str, password: str) -> None:
         """Answer the log-in dialogue: wait for each prompt and type. What comes then is up to the
@@ -71,14 +76,21 @@ class Server:
         host: the machine it runs on.
         port: the TCP port it listens on.
         terminal: where its console lines appear (stdout and stderr, as at a real terminal).
+        folder: its working directory, below its host's; "" where it is the host's.
     """
 
     def __init__(
-        self, host: Host, port: int, terminal: Terminal, again: Callable[[], Terminal]
+        self,
+        host: Host,
+        port: int,
+        terminal: Terminal,
+        again: Callable[[], Terminal],
+        folder: str = "",
     ) -> None:
         self.host = host
         self.port = port
         self.terminal = terminal
+        self.folder = folder
         self._again = again
 
     @property
@@ -88,7 +100,7 @@ class Server:
     @property
     def directory(self) -> str:
         """Its working directory, a path inside the host."""
-        return self.host.directory
+        return str(Path(self.host.directory) / self.folder)
 
     @property
     def log(self) -> list[str]:
@@ -97,7 +109,7 @@ class Server:
 
     def file(self, name: str) -> HostFile:
         """A file of its directory, such as `messagelog.txt`."""
-        return self.host.file(name)
+        return self.host.file(str(self.folder / Path(name)))
 
     def sees(
         self, pattern: str, *, within: float | None = None, since: Mark | None = None

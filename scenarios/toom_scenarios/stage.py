@@ -5,8 +5,8 @@ evidence.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -125,6 +125,8 @@ class Stage:
         listens: bool = True,
         stderr: str | None = None,
         environment: Mapping[str, str] = {},  # noqa: B006 - never changed
+        folder: str = "",
+        arguments: Sequence[str] = (),
     ) -> Server:
         """Start the server on its host (`server`), in its own directory.
 
@@ -132,13 +134,17 @@ class Stage:
             attempts: its second argument, as it is; None: left out.
             accounts: for credentials.txt, a dict or the very text; default: the sample accounts.
             files: others to put into its directory first, by name.
-            port: its first argument; default 4000, or a free port where hosts share an address.
+            port: its first argument, default 4000; where hosts share an address, a free port in
+                its place. A text is given to the program as it is, whatever it says.
             host: another host than `server`.
             listens: wait until it listens (asked inside its host, without connecting). Else: it is
-                only started, and the scenario looks at `server.terminal`.
+                only started, the scenario looks at `server.terminal`, and clients go on looking for
+                the server before it.
             stderr: name of a file in the server's directory that gets what it writes there, so that
                 the terminal shows stdout alone.
             environment: variables for it alone, such as TZ.
+            folder: below its host's directory, to run in; for several servers on one host.
+            arguments: more of them, after the two.
 
         Raises:
             ExpectationFailed: it ended, or did not listen in time.
@@ -151,25 +157,37 @@ class Stage:
         if isinstance(accounts, Mapping):
             self._accounts = accounts
             accounts = credentials(accounts)
-        place.put(CREDENTIALS, accounts)
-        for name, content in files.items():
-            place.put(name, content)
-        number = port if port is not None else place.machine.tcp_port(SERVER_PORT)
+        for name, content in {CREDENTIALS: accounts, **files}.items():
+            place.put(str(folder / Path(name)), content)
+        self._furnish(place, folder)
+        if not isinstance(port, str):
+            port = place.machine.tcp_port(SERVER_PORT if port is None else port)
 
         def start() -> Terminal:
             program = self._setting.implementation.server
-            program = replace(program, environment={**program.environment, **environment})
-            if stderr is not None:
-                program = _with_stderr_in(stderr, program)
-            values = {"port": number, "attempts": attempts}
-            terminal = self._open(Terminal, place.name, place, program, values=values)
+            command = (*program.command, *arguments)
+            program = Program(command, {**program.environment, **environment})
+            terminal = self._open(
+                Terminal,
+                place.name,
+                place,
+                program.within(folder, stderr=stderr),
+                values={"port": port, "attempts": attempts},
+            )
             if listens:
-                self._wait_until_it_listens(place, int(number), terminal)
+                self._wait_until_it_listens(place, int(port), terminal)
             return terminal
 
-        shown = int(number) if str(number).isdigit() else 0
-        self._server = Server(place, shown, start(), start)
-        return self._server
+        number = int(port) if str(port).isdecimal() else 0
+        server = Server(place, number, start(), start, folder)
+        if listens or self._server is None:
+            self._server = server
+        return server
+
+    def _furnish(self, host: Host, folder: str) -> None:
+        """Copy what the implementation needs, into a folder where a program is to run."""
+        if folder and self._setting.implementation.files is not None:
+            _copy_tree(self._setting.implementation.files, host, folder)
 
     def _joins(
         self, place: Host, port: int, console: Carrier, accounts: Mapping[str, str] | str | bytes
@@ -204,6 +222,7 @@ class Stage:
         host: Host | None = None,
         server: Server | None = None,
         at: tuple[str, int | str] | None = None,
+        folder: str = "",
     ) -> Client:
         """Open a terminal with a client, and log in when a user is named.
 
@@ -216,6 +235,7 @@ class Stage:
             host: an existing host, to share it.
             server: another server than this stage's.
             at: where the client is told to look for a server, whether there is one or not.
+            folder: below its host's directory, to run in, instead of the directory itself.
         """
         conference = server or self._server
         if at is None:
@@ -225,14 +245,16 @@ class Stage:
         place = host or self.host(name)
         wanted = udp_port if udp_port is not None else self._next_udp_port(place)
         port = wanted if isinstance(wanted, str) else place.machine.udp_port(wanted)
+        self._furnish(place, folder)
         client = self._open(
             Client,
             name,
             place,
-            self._setting.implementation.client,
+            self._setting.implementation.client.within(folder),
             values={"server": at[0], "port": at[1], "udp_port": port},
             host=place,
             udp_port=port if isinstance(port, int) else 0,
+            folder=folder,
         )
         if user is not None:
             client.logs_in(user, self._accounts[user] if password is None else password)
@@ -364,13 +386,7 @@ class Stage:
         return kept
 
 
-def _with_stderr_in(name: str, program: Program) -> Program:
-    """The same program, with its stderr in a file of its directory."""
-    script = f"exec \"$@\" 2>'{name}'"
-    return Program(("sh", "-c", script, "sh", *program.command), program.environment)
-
-
-def _copy_tree(source: Path, host: Host) -> None:
+def _copy_tree(source: Path, host: Host, folder: str = "") -> None:
     for path in sorted(source.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
-            host.put(str(path.relative_to(source)), path)
+            host.put(str(folder / path.relative_to(source)), path)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from toom_scenarios import Stage
 from toom_scenarios.errors import UsageError
 from toom_scenarios.implementation import TOOM, Program, load
 
@@ -46,6 +47,20 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 def test_an_argument_without_a_value_is_left_out() -> None:
     program = Program(("server", "{port}", "{attempts}"))
     assert program.argv(port="4000", attempts=None) == ["server", "4000"]
+
+
+def test_a_program_runs_in_a_folder_with_its_stderr_in_a_file(bare_stage: Stage) -> None:
+    host = bare_stage.host("host")
+    program = Program(("sh", "-c", "pwd; echo no >&2; echo {word}")).within("a b", stderr="e.txt")
+    terminal = bare_stage.command(host, *program.argv(word="yes"))
+    terminal.ends(0)
+    assert terminal.lines(since=terminal.start) == [f"{host.directory}/a b", "yes"]
+    assert host.file("a b/e.txt").lines() == ["no"]
+
+
+def test_a_program_stays_as_it_is_without_a_folder() -> None:
+    program = Program(("server", "{port}"), {"A": "b"})
+    assert program.within() is program
 
 
 @pytest.mark.parametrize(
