@@ -43,7 +43,8 @@ def make(root: Path, *words: str, **environment: str) -> subprocess.CompletedPro
 def test_make_prints_its_verbs(checkout: Path) -> None:
     done = make(checkout)
     assert done.returncode == 0
-    for verb in ("scenarios", "test", "check", "format", "image", "mutants", "clean"):
+    verbs = ("scenarios", "test", "check", "format", "image", "mutants", "steady", "bench", "clean")
+    for verb in verbs:
         assert f"make {verb} " in done.stdout
 
 
@@ -79,6 +80,18 @@ def test_no_file_is_left_for_the_status(checkout: Path, tmp_path: Path) -> None:
 def test_words_are_passed_on(checkout: Path) -> None:
     done = make(checkout, "scenarios", "ON=local", "JOBS=3", "ARGS=login --seed 7")
     assert "toom run --on local --jobs 3 login --seed 7\n" in done.stdout
+
+
+def test_the_bench_is_of_the_suite(checkout: Path) -> None:
+    done = make(checkout, "bench", "ON=local", "ARGS=--rounds 1")
+    assert "toom bench suite --on local --rounds 1\n" in done.stdout
+
+
+def test_steady_gets_its_words(checkout: Path) -> None:
+    program(checkout / ".venv" / "bin" / "python", 'echo "python $*"; exit 3')
+    done = make(checkout, "steady", "ON=local", "ARGS=--runs 2", "STATUS=left")
+    assert "python -m tests.steady --on local --runs 2\n" in done.stdout
+    assert (checkout / "left").read_text() == "3\n"
 
 
 def test_without_an_engine_local_is_chosen_and_said(checkout: Path) -> None:
