@@ -146,6 +146,19 @@ def test_a_signal_stops_a_program_and_lets_it_go_on(networked_stage: Stage) -> N
         terminal.sees("got hello", within=0.3)
     terminal.kill(signal.SIGCONT)
     terminal.sees("got hello")
+    terminal.sends_eof()
+    terminal.ends(0)
+
+
+def test_the_end_of_a_stopped_program_is_seen(networked_stage: Stage) -> None:
+    terminal = shell(networked_stage, "echo ready; while read x; do echo got $x; done")
+    terminal.sees("ready")
+    terminal.kill(signal.SIGSTOP)
+    terminal.types("hello")
+    with pytest.raises(AssertionError):
+        terminal.sees("got hello", within=0.3)
+    terminal.kill(signal.SIGKILL)
+    terminal.ends(-signal.SIGKILL)
 
 
 def test_rootless_hosts_have_addresses_too(tmp_path: Path) -> None:

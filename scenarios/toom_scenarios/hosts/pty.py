@@ -20,6 +20,7 @@ from .guardian import Guardian
 READ_SIZE: Final = 65536  # bytes
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 KEYBOARD_SIGNALS: Final = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
+WAKING: Final = (signal.SIGCONT, signal.SIGKILL)
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -124,6 +125,8 @@ class PtyCarrier:
         targets = children(self._pid) if self._wrapped else [self._pid]
         for pid in targets:
             os.kill(pid, number)
+        if self._wrapped and number in WAKING:
+            os.kill(self._pid, signal.SIGCONT)  # nsenter stopped itself when the program was
 
     def close(self) -> None:
         if self._closed:
