@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from . import sockets
+from .deadline import Deadline
 from .errors import Broken, UsageError
 from .files import HostFile
 from .hosts.base import Completed, FileFound, Machine
@@ -24,6 +25,22 @@ until grep -qs ':{port} 0*:0000 0A' /proc/net/tcp /proc/net/tcp6; do
   sleep {interval}
 done
 """
+BYTE_LOOKS: Final = 100  # that one command takes at the counters of its network: about a second
+# A row of /proc/net/dev: interface: bytes received, and more (proc(5)).
+AWAIT_BYTES: Final = """
+looks={looks}
+while :; do
+  sum=0
+  while IFS=': ' read -r interface bytes rest; do
+    case $bytes in *[!0-9]* | '') ;; *) sum=$((sum + bytes)) ;; esac
+  done < /proc/net/dev
+  [ $sum -gt {total} ] && exit 0
+  looks=$((looks - 1)); [ $looks -gt 0 ] || exit 1
+  sleep 0.01
+done
+"""
+RECEIVED: Final = 0  # columns of /proc/net/dev
+SENT: Final = 8
 COMMAND_LIMIT: Final = 30.0  # seconds for a command without a terminal
 
 
@@ -102,8 +119,24 @@ class Host:
 
     def received(self) -> int:
         """Bytes that have come in over its network, asked of the kernel."""
+        return self._traffic(RECEIVED)
+
+    def sent(self) -> int:
+        """Bytes that have gone out over its network, asked of the kernel."""
+        return self._traffic(SENT)
+
+    def _traffic(self, column: int) -> int:
         rows = self.run(["cat", "/proc/net/dev"]).output.decode().splitlines()
-        return sum(int(row.split(":")[1].split()[0]) for row in rows if ":" in row)
+        return sum(int(row.split(":")[1].split()[column]) for row in rows if ":" in row)
+
+    def comes_to_receive(self, total: int, *, within: float = COMMAND_LIMIT) -> bool:
+        """Wait, inside the host, until `received` is over a total: it tells within 20 ms."""
+        deadline = Deadline(within)
+        script = AWAIT_BYTES.format(looks=BYTE_LOOKS, total=total)
+        while self.run(["sh", "-c", script]).status:
+            if deadline.passed():
+                return False
+        return True
 
     @property
     def machine(self) -> Machine:

@@ -19,6 +19,11 @@ CALL = (
     "print(s.getsockname()[0])"
 )
 
+SEND = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(100): s.sendto(bytes(1000), (sys.argv[1], 4000))
+"""
 DAEMON = """
 import os, time
 read, write = os.pipe()
@@ -42,6 +47,18 @@ def test_hosts_have_addresses_and_reach_each_other(networked_stage: Stage) -> No
     caller = networked_stage.command(two, "python3", "-c", CALL, one.address)
     caller.sees_exactly(two.address)
     listener.ends(0)
+
+
+def test_what_passes_between_hosts_is_counted_at_both_and_nowhere_else(
+    networked_stage: Stage,
+) -> None:
+    one, two, three = networked_stage.hosts("one", "two", "three")
+    came, went, elsewhere = two.received(), one.sent(), three.received()
+    assert not two.comes_to_receive(came + 100_000, within=0.1)
+    networked_stage.command(one, "python3", "-c", SEND, two.address).ends(0)
+    assert two.comes_to_receive(came + 100_000)
+    assert one.sent() - went > 100_000
+    assert three.received() - elsewhere < 20_000  # a switch that does not know two yet tells all
 
 
 def test_stages_use_the_same_addresses_and_never_meet(
