@@ -189,12 +189,12 @@ def clients_that_die(stage: Stage) -> None:
     goes(server, "Leia")
     window.close()
     goes(server, "Obi-wan")
-    new, back = (stage.terminal(stays.host) for _ in range(2))
+    new = stage.terminal(stays.host)
     new.gives("Han", stage.password("Han"))
     new.sees_exactly(WELCOME)
     new.kill()
     goes(server, "Han")
-    back.logs_in("Han", stage.password("Han"))
+    back = stage.client("back", user="Han", host=stays.host)
     server.file("userlog.txt").comes_to(lines_of([stays, back]))
 
 
