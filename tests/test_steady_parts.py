@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.steady.__main__ import main
 from tests.steady.ledger import Ledger, Row
 from tests.steady.load import busy
 from tests.steady.plan import LOADED, QUIET, plan, remaining, wanted
@@ -138,3 +139,13 @@ def test_two_campaigns_do_not_mix(tmp_path: Path) -> None:
         Ledger(tmp_path)
     first.close()
     Ledger(tmp_path).close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--runs", "0"], ["--runs", "x"], ["--runs", "2", "--loaded", "3"], ["--minutes", "0"]],
+)
+def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 
+from .bench.command import add_bench
 from .errors import Broken, UsageError
 from .results import Status
 
@@ -123,6 +124,7 @@ def parser() -> argparse.ArgumentParser:
     )
     listing.add_argument("--json", action="store_true", help="for other programs")
     listing.set_defaults(act=_list)
+    add_bench(verbs, _jobs)
     doctor = verbs.add_parser(
         "doctor", help="what this machine can do, and what to do about the rest"
     )

@@ -1,0 +1,1 @@
+"""`toom bench WHAT`: figures, with the conditions under which they were measured."""
