@@ -1,39 +1,57 @@
-"""Blocking for 10 s after the set number of failures (SPEC S2)."""
+"""Blocking for 10 s after the set number of failures (SPEC S2).
 
+Three scenarios last as long as a block does; each looks at several things meanwhile. What is needed
+within the block is opened in it, where time is plentiful, so that little stands before it.
+"""
+
+import re
 import time
 
 from toom_scenarios import Broken, Client, Stage, scenario
-from toom_scenarios.spec import BLOCK_PERIOD, BLOCKED, NOW_BLOCKED, WRONG_PASSWORD, user_line
+from toom_scenarios.programs import WELCOME
+from toom_scenarios.prompts import PASSWORD, USERNAME
+from toom_scenarios.spec import BLOCK_PERIOD, BLOCKED, NOW_BLOCKED, WRONG_PASSWORD
 
-MARGIN = 1.5  # seconds before the end of the block: a busy host takes time for one line
+BASE = "log_in_and_out"
+WRONG = "not the password"
+MARGIN = 1.0  # seconds before the end of the block: a busy host takes time for one line
+GRACE = 0.3  # seconds after its end: clocks are read at different places
+LASTING = 13.0  # seconds of a scenario that waits for the end of a block
 
 
-def fails(client: Client, user: str, answers: list[str]) -> None:
-    """Give a wrong password as often as there are answers, and see these answers."""
-    client.sees_prompt("Username: ")
+def at_the_password(stage: Stage, name: str, user: str, *, host: str = "seats") -> Client:
+    """A client that needs one more line: the password."""
+    client = stage.client(name, host=stage.host(host))
+    client.sees_prompt(USERNAME)
     client.types(user)
-    for answer in answers:
-        client.sees_prompt("Password: ")
-        client.types_hidden("not the password")
-        client.sees_exactly(answer)
-
-
-def waits_at_the_password(client: Client, user: str) -> Client:
-    """Bring a client to where one line is all that it needs, so that a slow start costs no time."""
-    client.sees_prompt("Username: ")
-    client.types(user)
-    client.sees_prompt("Password: ")
+    client.sees_prompt(PASSWORD)
     return client
 
 
-def is_still_blocked(client: Client, password: str, *, began: float) -> None:
-    """Give the right password within the block, which began after `began` (monotonic clock)."""
+def fails(client: Client, *answers: str) -> None:
+    """At the password: give a wrong one as often as there are answers, and see these."""
+    for number, answer in enumerate(answers):
+        if number:
+            client.sees_prompt(PASSWORD)
+        client.types_hidden(WRONG)
+        client.sees_exactly(answer)
+
+
+def gets_in(client: Client, password: str) -> None:
+    """At the password: give the right one, and be let in."""
     client.types_hidden(password)
-    client.sees("(?:Your account is blocked|Welcome to).+")
-    if time.monotonic() > began + BLOCK_PERIOD:
+    client.sees_exactly(WELCOME)
+    client.sees_prompt()
+
+
+def is_refused(client: Client, password: str, *, by: float) -> None:
+    """At the password, within a block that lasts at least to `by` (monotonic clock): give one."""
+    client.types_hidden(password)
+    refused, welcome = re.escape(BLOCKED), re.escape(WELCOME)
+    if client.sees(f"{refused}|{welcome}")[0] == WELCOME and time.monotonic() > by:
         raise Broken("this machine is too busy: the block had run out before a line was answered")
     client.sees_exactly(BLOCKED, since=Client.start)
-    client.ends(status=1)
+    client.ends(None)
 
 
 def until(stage: Stage, moment: float, *, because: str) -> None:
@@ -41,85 +59,189 @@ def until(stage: Stage, moment: float, *, because: str) -> None:
     stage.lets_pass(max(0.0, moment - time.monotonic()), because=because)
 
 
-@scenario(section="S2", part="blocking")
-def blocking_after_the_set_number_of_failures(stage: Stage) -> None:
-    """«After ATTEMPTS consecutive failures the account is blocked for 10 s, from every address: `Invalid Password. Your account has been blocked. Please try again later`, and the client exits.»"""
-    server = stage.server(attempts=3)
-    host, right = stage.host("yoda"), stage.password("Yoda")
-    at_once = waits_at_the_password(stage.client("at-once", host=host), "Yoda")
-    middle = waits_at_the_password(stage.client("middle", host=host), "Yoda")
-    han = stage.client("han", host=host)
-    first = stage.client("first", host=host)
-    before = time.monotonic()
-    fails(first, "Yoda", [WRONG_PASSWORD, WRONG_PASSWORD, NOW_BLOCKED])
-    after = time.monotonic()  # the block began between these two
-    is_still_blocked(at_once, right, began=before)
-    first.ends(status=1)
-    han.logs_in("Han", stage.password("Han"))  # other accounts are not touched
-    until(stage, before + BLOCK_PERIOD - MARGIN, because="the whole block, SPEC S2")
-    is_still_blocked(middle, right, began=before)
-    until(stage, after + BLOCK_PERIOD, because="a try while blocked does not lengthen the block")
-    later = stage.client("later", user="Yoda", host=host)
-    server.file("userlog.txt").has_lines(
-        [
-            user_line(1, "Han", han.address, han.udp_port),
-            user_line(2, "Yoda", later.address, later.udp_port),
-        ]
-    )
-    later.leaves()
+# --- while a block lasts ----------------------------------------------------------------------
 
 
-@scenario(section="S2", part="blocking", hosts=2)
-def blocking_from_another_address(stage: Stage) -> None:
-    """«Failures are counted per account across connections and addresses; a success clears them, and so does a block that has run out»"""
-    server = stage.server(attempts=2)
-    right = stage.password("Yoda")
-    here, there = stage.client("here"), stage.client("there")
-    early = waits_at_the_password(stage.client("early"), "Yoda")
-    fails(here, "Yoda", [WRONG_PASSWORD])
-    here.sees_prompt("Password: ")
-    before = time.monotonic()
-    fails(there, "Yoda", [NOW_BLOCKED])
-    after = time.monotonic()  # the block began between these two
-    is_still_blocked(here, right, began=before)
-    there.ends(status=1)
-    until(stage, before + BLOCK_PERIOD - MARGIN, because="the whole block, SPEC S2")
-    is_still_blocked(early, right, began=before)
-    until(stage, after + BLOCK_PERIOD, because="the end of the block, SPEC S2")
-    once_more = stage.client("once-more", host=there.host)  # the count begins anew
-    fails(once_more, "Yoda", [WRONG_PASSWORD])
-    once_more.sees_prompt("Password: ")
-    once_more.types_hidden(right)
-    once_more.sees_exactly("Welcome to TOOM!")
-    once_more.sees_prompt()
-    server.file("userlog.txt").has_lines(
-        [user_line(1, "Yoda", once_more.address, once_more.udp_port)]
-    )
+@scenario("S2.11", "S2.12", builds_on=BASE, seconds=LASTING)
+def an_account_is_blocked_for_ten_seconds(stage: Stage) -> None:
+    """Three wrong passwords block Yoda and Leia; the right one is refused for 10 s, then it counts."""
+    stage.server(attempts=3)
+    yoda, leia = (at_the_password(stage, user.lower(), user) for user in ("Yoda", "Leia"))
+    stage.promise("S2.11")
+    began = time.monotonic()
+    for client in (yoda, leia):
+        fails(client, WRONG_PASSWORD, WRONG_PASSWORD, NOW_BLOCKED)
+        client.ends(None)
+    ends = time.monotonic() + BLOCK_PERIOD  # the latest end; the earliest is 10 s after `began`
+    stage.promise("S2.12")
+    at_once = at_the_password(stage, "at-once", "Yoda")
+    is_refused(at_once, stage.password("Yoda"), by=began + BLOCK_PERIOD)
+    wrong = at_the_password(stage, "wrong", "Yoda")
+    is_refused(wrong, WRONG, by=began + BLOCK_PERIOD)
+    near_the_end = at_the_password(stage, "near-the-end", "Yoda")
+    undisturbed = at_the_password(stage, "undisturbed", "Leia")
+    stage.promise("S2.11")
+    until(stage, began + BLOCK_PERIOD - MARGIN, because="the whole block, SPEC S2")
+    is_refused(near_the_end, stage.password("Yoda"), by=began + BLOCK_PERIOD)
+    until(stage, ends + GRACE, because="the end of the block, SPEC S2")
+    gets_in(undisturbed, stage.password("Leia"))
 
 
-@scenario(section="S2", part="blocking", weight=0.5)
-def unknown_names_are_treated_alike(stage: Stage) -> None:
-    """«An unknown user gets the same treatment as a wrong password, counting and blocking included (in a bounded table), so that names cannot be probed.»"""
-    server = stage.server(attempts=2)
-    nobody = stage.client("nobody")
-    again = waits_at_the_password(stage.client("again", host=nobody.host), "Sheev")
-    before = time.monotonic()
-    fails(nobody, "Sheev", [WRONG_PASSWORD, NOW_BLOCKED])
-    is_still_blocked(again, "whatever", began=before)
-    nobody.ends(status=1)
-    server.file("userlog.txt").has_lines([])
-
-
-@scenario(section="S2", part="blocking", weight=0.5)
-def a_success_clears_the_failures(stage: Stage) -> None:
-    """«After ATTEMPTS consecutive failures …; a success clears them»"""
+@scenario("S2.13", "S2.15", "S2.17", builds_on=BASE, seconds=LASTING)
+def how_a_block_ends(stage: Stage) -> None:
+    """Yoda's last failure begins the block, Leia's tries do not lengthen it, Han's count is clear."""
     stage.server(attempts=2)
-    for turn in ("first", "second"):
-        yoda = stage.client(turn, host=stage.host("yoda"))
-        fails(yoda, "Yoda", [WRONG_PASSWORD])
-        yoda.sees_prompt("Password: ")
-        yoda.types_hidden(stage.password("Yoda"))
-        yoda.sees_exactly("Welcome to TOOM!")
-        yoda.sees_prompt()
-        yoda.user = "Yoda"
-        yoda.leaves()
+    yoda, leia, han = (at_the_password(stage, user, user) for user in ("Yoda", "Leia", "Han"))
+    fails(yoda, WRONG_PASSWORD)
+    yoda.sees_prompt(PASSWORD)
+    apart = 1.5 * MARGIN  # from one failure to the next, so that one sees which of them counts
+    until(stage, time.monotonic() + apart, because="the failure that blocks is a later one")
+    began = time.monotonic()
+    fails(yoda, NOW_BLOCKED)
+    for client in (leia, han):
+        fails(client, WRONG_PASSWORD, NOW_BLOCKED)
+    ends = time.monotonic() + BLOCK_PERIOD
+    stage.promise("S2.13")
+    again, late, later = (at_the_password(stage, f"Leia-{n}", "Leia") for n in "234")
+    is_refused(again, stage.password("Leia"), by=began + BLOCK_PERIOD)
+    yoda, han = (at_the_password(stage, f"{user}-2", user) for user in ("Yoda", "Han"))
+    until(stage, began + BLOCK_PERIOD - MARGIN, because="the whole block, SPEC S2")
+    stage.promise("S2.17")
+    is_refused(yoda, stage.password("Yoda"), by=began + BLOCK_PERIOD)
+    stage.promise("S2.13")
+    is_refused(late, WRONG, by=began + BLOCK_PERIOD)
+    until(stage, ends + GRACE, because="the end of the block, SPEC S2")
+    gets_in(later, stage.password("Leia"))
+    stage.promise("S2.15")
+    fails(han, WRONG_PASSWORD)
+    han.sees_prompt(PASSWORD)
+    gets_in(han, stage.password("Han"))
+
+
+@scenario("S2.8", builds_on=BASE, seconds=LASTING)
+def unknown_names_are_treated_alike(stage: Stage) -> None:
+    """Sheev has no account, Han has one: their terminals show the same, word for word, all along."""
+    stage.server(attempts=2)
+    han, sheev = (at_the_password(stage, user, user) for user in ("Han", "Sheev"))
+    began = time.monotonic()
+    for client in (han, sheev):
+        fails(client, WRONG_PASSWORD, NOW_BLOCKED)
+    ends = time.monotonic() + BLOCK_PERIOD
+    assert sheev.ends(None) == han.ends(None)
+    assert sheev.text(since=sheev.start) == han.text(since=han.start)
+    while_blocked = [at_the_password(stage, f"{user}-2", user) for user in ("Han", "Sheev")]
+    for client in while_blocked:
+        is_refused(client, WRONG, by=began + BLOCK_PERIOD)
+    known, unknown = (client.text(since=client.start) for client in while_blocked)
+    assert unknown == known
+    near_the_end = at_the_password(stage, "Sheev-3", "Sheev")
+    afterwards = at_the_password(stage, "Sheev-4", "Sheev")
+    until(stage, began + BLOCK_PERIOD - MARGIN, because="the whole block, SPEC S2")
+    is_refused(near_the_end, WRONG, by=began + BLOCK_PERIOD)
+    until(stage, ends + GRACE, because="the end of the block, SPEC S2")
+    fails(afterwards, WRONG_PASSWORD, NOW_BLOCKED)
+
+
+# --- what shows at once -----------------------------------------------------------------------
+
+
+@scenario("S2.11", builds_on=BASE, seconds=2)
+def one_failure_blocks_or_five(stage: Stage) -> None:
+    """Where ATTEMPTS is 1 the first wrong password blocks; where it is 5, four do not."""
+    stage.server(attempts=1)
+    hasty = at_the_password(stage, "hasty", "Yoda")
+    fails(hasty, NOW_BLOCKED)
+    hasty.ends(None)
+    stage.server(attempts=5, host=stage.host("patient-server"))
+    lucky, late = (at_the_password(stage, user, user) for user in ("Leia", "Han"))
+    fails(lucky, *[WRONG_PASSWORD] * 4)
+    lucky.sees_prompt(PASSWORD)
+    gets_in(lucky, stage.password("Leia"))
+    fails(late, *[WRONG_PASSWORD] * 4, NOW_BLOCKED)
+    late.ends(None)
+
+
+@scenario("S2.19", builds_on=BASE, seconds=1)
+def clients_that_end_blocked_exit_with_1(stage: Stage) -> None:
+    """Whoever is blocked by this failure, or was before, tells the shell so."""
+    stage.server(attempts=1)
+    now, before = (at_the_password(stage, name, "Yoda") for name in ("now", "before"))
+    fails(now, NOW_BLOCKED)
+    now.ends(status=1)
+    before.types_hidden(stage.password("Yoda"))
+    before.sees_exactly(BLOCKED)
+    before.ends(status=1)
+
+
+@scenario("S2.14", builds_on=BASE, seconds=1)
+def failures_are_counted_across_connections(stage: Stage) -> None:
+    """One failure at a terminal that is closed then, one at another, and the third blocks."""
+    stage.server(attempts=3)
+    closed, waiting, last = (at_the_password(stage, name, "Yoda") for name in ("1st", "2nd", "3rd"))
+    fails(closed, WRONG_PASSWORD)
+    closed.kill()
+    fails(waiting, WRONG_PASSWORD)
+    waiting.sees_prompt(PASSWORD)
+    fails(last, NOW_BLOCKED)
+
+
+@scenario("S2.14", "S2.11", hosts=2, builds_on=BASE, seconds=2)
+def blocking_from_another_address(stage: Stage) -> None:
+    """A failure at one address and one at another block the account, at both and at a third."""
+    stage.server(attempts=2)
+    here, there = (at_the_password(stage, name, "Yoda", host=name) for name in ("here", "there"))
+    third = at_the_password(stage, "third", "Yoda", host="third")
+    stage.promise("S2.14")
+    fails(here, WRONG_PASSWORD)
+    here.sees_prompt(PASSWORD)
+    began = time.monotonic()
+    fails(there, NOW_BLOCKED)
+    stage.promise("S2.11")
+    there.ends(None)
+    for elsewhere in (here, third):
+        is_refused(elsewhere, stage.password("Yoda"), by=began + BLOCK_PERIOD)
+
+
+@scenario("S2.15", builds_on=BASE, seconds=1)
+def a_success_clears_the_failures(stage: Stage) -> None:
+    """Yoda mistypes twice and gets in, today and tomorrow: never three failures on end."""
+    stage.server(attempts=3)
+    yoda = [at_the_password(stage, f"turn-{turn}", "Yoda") for turn in (1, 2)]
+    for client in yoda:
+        fails(client, WRONG_PASSWORD, WRONG_PASSWORD)
+        client.sees_prompt(PASSWORD)
+        gets_in(client, stage.password("Yoda"))
+        client.user = "Yoda"
+        client.leaves()
+
+
+@scenario("S2.16", builds_on=BASE, seconds=2)
+def other_accounts_are_not_touched(stage: Stage) -> None:
+    """Yoda is blocked; not so Han, who has failed as well, nor Leia at the same host, nor `yoda`."""
+    accounts = {"Yoda": "size#Matters", "yoda": "judge#me", "Han": "k3ssel", "Leia": "only-hope"}
+    stage.server(attempts=2, accounts=accounts)
+    clients = {user: at_the_password(stage, f"as-{user}", user) for user in accounts}
+    fails(clients["Han"], WRONG_PASSWORD)
+    clients["Han"].sees_prompt(PASSWORD)
+    fails(clients.pop("Yoda"), WRONG_PASSWORD, NOW_BLOCKED)
+    for user, client in clients.items():
+        gets_in(client, accounts[user])
+
+
+@scenario("S2.18", builds_on=BASE, seconds=2)
+def a_restart_forgets_failures_and_blocks(stage: Stage) -> None:
+    """Yoda is blocked and Han has failed once; the server is started anew, and both begin anew."""
+    server = stage.server(attempts=2)
+    yoda, han = (at_the_password(stage, f"{user}-1", user) for user in ("Yoda", "Han"))
+    fails(han, WRONG_PASSWORD)
+    began = time.monotonic()
+    fails(yoda, WRONG_PASSWORD, NOW_BLOCKED)
+    server.stops()
+    server.starts_again()
+    yoda, han = (at_the_password(stage, f"{user}-2", user) for user in ("Yoda", "Han"))
+    gets_in(yoda, stage.password("Yoda"))
+    if time.monotonic() > began + BLOCK_PERIOD:
+        raise Broken("this machine is too busy: the block would have run out by itself")
+    fails(han, WRONG_PASSWORD)
+    han.sees_prompt(PASSWORD)
+    gets_in(han, stage.password("Han"))
