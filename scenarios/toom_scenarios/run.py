@@ -159,7 +159,12 @@ def in_order(chosen: Sequence[Scenario], jobs: int) -> list[Scenario]:
         (each for each in chosen if each.name not in bases), key=lambda each: -each.seconds
     )
     whole = [*first, *rest]
-    return [each for worker in range(jobs) for each in whole[worker::jobs]]
+    stretches: list[list[Scenario]] = [[] for _ in range(jobs)]
+    last = jobs - len(whole) % jobs  # from here on xdist gives one more, where it does not come out
+    turns = [*range(last, jobs), *range(last)]
+    for number, each in enumerate(whole):
+        stretches[turns[number % jobs]].append(each)
+    return [each for stretch in stretches for each in stretch]
 
 
 def _run_pytest(
