@@ -8,6 +8,7 @@ is booked. Does not: adding up a run (bench/spending.py).
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,14 +21,13 @@ ANSWERS: Final = "answers"  # waiting for what a program prints, writes or does
 PROMISED: Final = "promised"  # waits whose length is what SPEC promises
 FORCED: Final = "forced"  # waits by time that promise nothing, such as for the clock's next second
 FILES: Final = "files"  # files and commands in hosts
-VIDEOS: Final = "videos"  # making and decoding films
 OTHERS: Final = "others"  # waiting for scenarios on which this one builds
 EVIDENCE: Final = "evidence"  # freezing the hosts and collecting what they hold
 REMOVAL: Final = "removal"  # removing hosts and networks
 
 BUCKETS: Final = (
     *(HOSTS, PROGRAMS, ANSWERS, PROMISED, FORCED),
-    *(FILES, VIDEOS, OTHERS, EVIDENCE, REMOVAL),
+    *(FILES, OTHERS, EVIDENCE, REMOVAL),
 )
 
 DECIMALS: Final = 3  # of a second, where it is written down
@@ -68,6 +68,15 @@ class Spent:
             for bucket in BUCKETS
             if bucket in self._seconds
         }
+
+    def packed(self) -> str:
+        """The same as text, for another process."""
+        return json.dumps(self.seconds())
+
+
+def unpacked(text: str) -> dict[str, float]:
+    """Take back what `Spent.packed` gave."""
+    return {str(bucket): float(seconds) for bucket, seconds in json.loads(text).items()}
 
 
 _BOOK: Final[ContextVar[Spent | None]] = ContextVar("book", default=None)

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import pytest
 
+from . import accounting
 from .results import NEVER_ENDED, Results, Row
 from .verdict import Verdict
 
@@ -56,6 +57,7 @@ class Controller:
             }
         row.seconds += report.duration
         row.kept = told.get("kept", row.kept)
+        row.spent = accounting.unpacked(told["spent"]) if "spent" in told else row.spent
         self._first_cause(row, told)
         if report.when == "call" and report.passed:
             self._passed.add(row.scenario.name)

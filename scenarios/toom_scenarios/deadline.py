@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from .accounting import ANSWERS, on
+
 T = TypeVar("T")
 
 POLL_INTERVAL: Final = 0.03  # seconds between two looks at something that cannot notify us (a file)
@@ -34,6 +36,7 @@ class Deadline:
         return time.monotonic() >= self._end
 
 
+@on(ANSWERS)
 def wait_for(condition: Callable[[], T | None], deadline: Deadline) -> T | None:
     """Look until `condition` gives something true, or until the deadline.
 

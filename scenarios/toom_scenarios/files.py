@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
+from .accounting import FILES, on
 from .deadline import Deadline, wait_for
 from .errors import ExpectationFailed
 from .hosts.base import Machine
@@ -27,6 +28,7 @@ class HostFile:
         self._machine = machine
         self._slowness = slowness
 
+    @on(FILES)
     def bytes(self) -> bytes:
         """The content.
 
@@ -49,10 +51,12 @@ class HostFile:
         """The lines, split at newlines only. Text after the last newline is a line too."""
         return _lines_of(self.bytes())
 
+    @on(FILES)
     def exists(self) -> bool:
         return any(found.name == self.name for found in self._machine.files())
 
     @property
+    @on(FILES)
     def size(self) -> int:
         """In bytes."""
         for found in self._machine.files():
@@ -111,6 +115,7 @@ class HostFile:
             )
         return found[0]
 
+    @on(FILES)
     def fetch(self, to: Path) -> None:
         """Copy it to this machine, whatever its size."""
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from . import sockets
+from .accounting import ANSWERS, FILES, on
 from .deadline import Deadline
 from .errors import Broken, UsageError
 from .files import HostFile
@@ -64,16 +65,19 @@ class Host:
         """A file by its name, whether it is there or not."""
         return HostFile(self._machine, name, slowness=self._slowness)
 
+    @on(FILES)
     def files(self) -> list[FileFound]:
         """Every file under the working directory, hidden ones too, with sizes, in order of name."""
         return self._machine.files()
 
+    @on(FILES)
     def put(self, name: str, content: bytes | str | Path) -> None:
         """Write a file: bytes, text, or a copy of a file of this machine."""
         if isinstance(content, Path) and not content.is_file():
             raise UsageError(f"no file {content}")
         self._machine.write_file(name, content.encode() if isinstance(content, str) else content)
 
+    @on(FILES)
     def remove(self, name: str) -> None:
         """Delete a file."""
         self._machine.remove_file(name)
@@ -86,6 +90,7 @@ class Host:
         """Copy a file to this machine."""
         self.file(name).fetch(to)
 
+    @on(FILES)
     def run(self, command: Sequence[str], *, within: float = COMMAND_LIMIT) -> Completed:
         """Run a command to its end, without a terminal: a look from inside the network."""
         return self._machine.run(command, within)
@@ -129,6 +134,7 @@ class Host:
         rows = self.run(["cat", "/proc/net/dev"]).output.decode().splitlines()
         return sum(int(row.split(":")[1].split()[column]) for row in rows if ":" in row)
 
+    @on(ANSWERS)
     def comes_to_receive(self, total: int, *, within: float = COMMAND_LIMIT) -> bool:
         """Wait, inside the host, until `received` is over a total: it tells within 20 ms."""
         deadline = Deadline(within)

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import pytest
 
+from .accounting import OTHERS, Spent, accounted, on
 from .deadline import Deadline, wait_for
 from .digest import LARGEST_KEPT
 from .drivers import make_driver
@@ -37,6 +38,7 @@ OPTIONS: Final = pytest.StashKey[RunOptions]()
 SETTING: Final = pytest.StashKey[Setting]()
 STAGE: Final = pytest.StashKey[Stage]()
 KEPT: Final = pytest.StashKey[str]()
+SPENT: Final = pytest.StashKey[Spent]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -79,10 +81,19 @@ def _known(item: pytest.Item) -> Scenario:
 
 
 @pytest.fixture
+def spent(request: pytest.FixtureRequest) -> Iterator[Spent]:
+    """Where the time of one scenario goes."""
+    with accounted() as book:
+        request.node.stash[SPENT] = book
+        yield book
+
+
+@pytest.fixture
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """The conference of one scenario."""
     item, config = request.node, request.config
     known = _known(item)
+    request.getfixturevalue("spent")  # open until the stage is gone
     _wait_for_its_bases(known, Path(config.stash[OPTIONS].report))
     setting = _setting(config)
     if setting.driver.addresses < known.hosts:
@@ -99,6 +110,7 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         item.stash[KEPT] = made.close(LARGEST_KEPT)
 
 
+@on(OTHERS)
 def _wait_for_its_bases(known: Scenario, report: Path) -> None:
     """Wait until what a scenario builds on has ended, where that is part of this run.
 
@@ -168,6 +180,8 @@ def pytest_runtest_makereport(
         _judge(item, report, error)
     if kept := item.stash.get(KEPT, ""):
         report.user_properties.append(("kept", kept))
+    if call.when == "teardown" and SPENT in item.stash:
+        report.user_properties.append(("spent", item.stash[SPENT].packed()))
     return report
 
 

@@ -40,6 +40,7 @@ class Row:
     Attributes:
         promise: the one that was being examined when it failed; "" when it did not.
         started: it was begun; `ended`: it has its verdict, and its stage is gone.
+        spent: seconds by bucket of accounting.py.
     """
 
     scenario: Scenario
@@ -53,6 +54,7 @@ class Row:
     promise: str = ""
     started: bool = False
     ended: bool = False
+    spent: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The row of results.json."""
@@ -68,6 +70,7 @@ class Row:
             "promises": list(self.scenario.promises),
             "promise": self.promise,
             "ended": self.ended,
+            **({"spent": self.spent} if self.spent else {}),
         }
 
 

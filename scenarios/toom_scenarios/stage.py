@@ -5,12 +5,14 @@ evidence.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from .accounting import EVIDENCE, FORCED, HOSTS, PROGRAMS, PROMISED, REMOVAL, on
 from .accounts import ACCOUNTS, CREDENTIALS, credentials
 from .deadline import Deadline, pause
 from .errors import Unsupported, UsageError
@@ -88,6 +90,7 @@ class Stage:
         """The host of that name; it is made when there is none."""
         return self.hosts(name)[0]
 
+    @on(HOSTS)
     def hosts(self, *names: str) -> list[Host]:
         """Several hosts; those that are missing are made at once."""
         new = [name for name in dict.fromkeys(names) if name not in self._hosts]
@@ -203,6 +206,7 @@ class Stage:
         self._server = Server(place, port, terminal, again)
         return self._server
 
+    @on(PROGRAMS)
     def _wait_until_it_listens(self, host: Host, port: int, terminal: Terminal) -> None:
         limit = LISTEN_LIMIT * self._setting.slowness
         deadline = Deadline(limit)
@@ -287,6 +291,7 @@ class Stage:
         taken = {terminal.name for terminal in self._terminals}
         return next(name for number in range(1, 10**6) if (name := f"{base}-{number}") not in taken)
 
+    @on(PROGRAMS)
     def _open(
         self,
         kind: type[T],
@@ -329,10 +334,28 @@ class Stage:
         """The local time on the server's host, to the second."""
         return (self._server.host if self._server else self.host("server")).now()
 
-    def lets_pass(self, seconds: float, *, because: str) -> None:
-        """A real pause, only where time itself was promised; `because` names the promise."""
+    def lets_pass(self, seconds: float, *, because: str, promised: bool = True) -> None:
+        """A real pause, only where time itself was promised.
+
+        Args:
+            because: the promise, in words.
+            promised: False where no length was promised and time must pass all the same, as for the
+                next second of a clock. `toom bench suite` adds these up: they are to be few.
+        """
         self._timeline.note(self._timeline.now(), "stage", "=", f"lets {seconds} s pass: {because}")
-        pause(seconds)
+        with on(PROMISED if promised else FORCED):
+            pause(seconds)
+
+    @contextmanager
+    def awaits_limit(self, *, because: str) -> Iterator[None]:
+        """What is awaited in the block comes when a time limit of SPEC has passed.
+
+        Args:
+            because: the limit, in words; its time is booked as promised.
+        """
+        self._timeline.note(self._timeline.now(), "stage", "=", f"awaits a limit: {because}")
+        with on(PROMISED):
+            yield
 
     @property
     def video(self) -> Path | None:
@@ -362,28 +385,36 @@ class Stage:
         Returns:
             With `keep`: how a person gets in; else "".
         """
-        kept = ""
         try:
-            leaves = self._setting.keep and self._setting.driver.name != "local"
-            server_first = sorted(self._terminals, key=lambda each: isinstance(each, Client))
-            for terminal in server_first:
-                terminal.settle()
-            if not leaves:
-                self._network.freeze()
-                for terminal in server_first:
-                    terminal.close()
-            for host in self._hosts.values():
-                host.machine.collect(
-                    self.folder / "hosts" / host.name, None if self._failed else largest
-                )
-            if leaves or self._setting.keep:
-                kept = self._network.keep()
+            return self._collect(largest)
         finally:
-            if not self._setting.keep or self._setting.driver.name == "local":
-                self._network.close()
-            self._pump.close()
-            self._timeline.close()
+            self._remove()
+
+    @on(EVIDENCE)
+    def _collect(self, largest: int | None) -> str:
+        kept = ""
+        leaves = self._setting.keep and self._setting.driver.name != "local"
+        server_first = sorted(self._terminals, key=lambda each: isinstance(each, Client))
+        for terminal in server_first:
+            terminal.settle()
+        if not leaves:
+            self._network.freeze()
+            for terminal in server_first:
+                terminal.close()
+        for host in self._hosts.values():
+            host.machine.collect(
+                self.folder / "hosts" / host.name, None if self._failed else largest
+            )
+        if leaves or self._setting.keep:
+            kept = self._network.keep()
         return kept
+
+    @on(REMOVAL)
+    def _remove(self) -> None:
+        if not self._setting.keep or self._setting.driver.name == "local":
+            self._network.close()
+        self._pump.close()
+        self._timeline.close()
 
 
 def _copy_tree(source: Path, host: Host, folder: str = "") -> None:

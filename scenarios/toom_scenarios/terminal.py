@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final, NoReturn, TypeVar
 
 from . import prompts
+from .accounting import ANSWERS, on
 from .deadline import Deadline, wait_for
 from .errors import Broken, ExpectationFailed
 from .hosts.base import CANNOT_EXECUTE, Carrier
@@ -291,6 +292,7 @@ class Terminal:
 
         return self._until(found, wanted, within, begin)[0]
 
+    @on(ANSWERS)
     def _until(
         self,
         condition: Callable[[Output], T | None],

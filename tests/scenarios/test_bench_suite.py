@@ -46,7 +46,7 @@ def test_the_whole_and_where_it_goes() -> None:
     assert found["waits that are no promise"] == (1.3, "s")
     assert found["making hosts"] == (1.5, "s")
     assert found["removing hosts"] == (0.0, "s")
-    assert found["everything else in scenarios"] == (4.7, "s")
+    assert found["everything else (films, comparing)"] == (4.7, "s")
     assert found["sum of the scenarios"] == (17.5, "s")
     assert found["the runner's own start and end"] == (2.0, "s")
     assert found["processor time of the runner and its children"] == (7.0, "s")

@@ -20,12 +20,11 @@ WORDS: Final = {
     accounting.PROMISED: "waits that are a promise",
     accounting.FORCED: "waits that are no promise",
     accounting.FILES: "files and commands in hosts",
-    accounting.VIDEOS: "making and decoding films",
     accounting.OTHERS: "waiting for other scenarios",
     accounting.EVIDENCE: "collecting evidence",
     accounting.REMOVAL: "removing hosts",
 }
-REST: Final = "everything else in scenarios"
+REST: Final = "everything else (films, comparing)"
 SUM: Final = "sum of the scenarios"
 START: Final = "the runner's own start and end"
 BUSY_WORKERS: Final = "workers busy"
