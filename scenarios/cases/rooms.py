@@ -1,144 +1,214 @@
-"""Separate rooms: building, talking, reading (SPEC S8, S9, S10)."""
+"""Building separate rooms (SPEC S8)."""
 
 import re
 
-from toom_scenarios import Client, Stage, scenario
+from toom_scenarios import Client, Server, Stage, scenario
 from toom_scenarios.spec import (
-    LONG_AGO,
-    NO_NEW_MESSAGE,
-    NO_SUCH_ROOM,
-    NOT_A_MEMBER,
+    INVALID_COMMAND,
     ROOM_BUILT,
-    Said,
-    Talk,
     room_exists,
     room_log,
-    room_message_sent,
-    time_of,
 )
+from toom_scenarios.talking import refusal, room_of, seats
 
 
-def builds(client: Client, *names: str) -> int:
-    """Build a room and check the reply: members are listed caller first, then as typed."""
+def builds(client: Client, *names: str) -> re.Match[str]:
+    """Type SRB and see a room being built. The match has the groups `room` and `users`."""
     client.types(f"SRB {' '.join(names)}")
     reply = client.sees(ROOM_BUILT)
     client.sees_prompt()
-    assert reply["users"] == ", ".join((client.user, *dict.fromkeys(names)))
-    return int(reply["room"])
+    return reply
 
 
-def says(client: Client, room: int, text: str, talk: Talk) -> Said:
-    client.types(f"SRM {room} {text}")
-    reply = client.sees(room_message_sent(room))
-    client.sees_prompt()
-    return talk.add(reply, client.user, text)
+def room_logs(server: Server) -> list[str]:
+    """The logs of rooms that are there."""
+    return [found.name for found in server.host.files() if found.name.startswith("SR_")]
 
 
-@scenario(section="S8", part="srb")
-def rooms_are_built(stage: Stage) -> None:
-    """«Reply: `Separate chat room has been created, room ID: 1, users in this room: Yoda, Obi-wan`; the log `SR_1_messagelog.txt` is created. IDs count from 1.»"""
+def place_of(name: str, reply: str) -> int:
+    """Where a name stands in a reply as a word of its own; -1 when it does not."""
+    found = re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", reply)
+    return found.start() if found else -1
+
+
+@scenario("S8.1", "S8.2", builds_on="log_in_and_out")
+def a_room_and_its_log(stage: Stage) -> None:
+    """Yoda builds a room with Obi-wan, Obi-wan one with Luke: each is told its ID and its members, and its log is there."""
     server = stage.server(attempts=3)
-    yoda, obi, luke = stage.clients(**{"yoda": "Yoda", "obi-wan": "Obi-wan", "luke": "Luke"})
-    assert builds(yoda, "Obi-wan") == 1
-    server.file(room_log(1)).has_lines([])
-    assert builds(obi, "Luke", "Yoda") == 2
-    assert builds(luke, "Yoda", "Yoda") == 3  # a name given twice counts once
-    for room in (2, 3):
-        server.file(room_log(room)).has_lines([])
-    assert not server.file(room_log(4)).exists()
-    # a room with exactly these members, whoever built it and in whatever order
-    assert obi.asks("SRB Yoda") == [room_exists(1)]
-    assert yoda.asks("SRB Luke Obi-wan") == [room_exists(2)]
-    assert yoda.asks("SRB Luke") == [room_exists(3)]
-    assert not server.file(room_log(4)).exists()
+    yoda, obi, _ = seats(stage, "Yoda", "Obi-wan", "Luke")
+    first = builds(yoda, "Obi-wan")
+    assert sorted(first["users"].split(", ")) == ["Obi-wan", "Yoda"], first[0]
+    stage.promise("S8.2")
+    assert first["room"] == "1", first[0]
+    assert room_logs(server) == [room_log(1)]
+    stage.promise("S8.1")
+    second = builds(obi, "Luke")
+    assert sorted(second["users"].split(", ")) == ["Luke", "Obi-wan"], second[0]
+    stage.promise("S8.2")
+    assert second["room"] == "2", second[0]
+    assert room_logs(server) == [room_log(1), room_log(2)]
 
 
-@scenario(section="S8", part="srb")
-def rooms_that_are_refused(stage: Stage) -> None:
-    """«All faults of the names are reported in one line, unknown ones first, then offline ones; only then is the twin looked for. A refusal uses up no ID and creates nothing.»"""
+@scenario("S8.7", "S8.1", "S8.6", builds_on="log_in_and_out")
+def rooms_of_three_to_five(stage: Stage) -> None:
+    """Rooms of three, four and five: the members are listed caller first, then as typed; who is named twice is a member once."""
+    stage.server(attempts=3)
+    yoda, _, _, han, leia = seats(stage, "Yoda", "Obi-wan", "Luke", "Han", "Leia")
+    for caller, names in (
+        (leia, ["Yoda", "Obi-wan"]),
+        (yoda, ["Luke", "Leia", "Han"]),
+        (han, ["Obi-wan", "Yoda", "Luke", "Leia"]),
+    ):
+        stage.promise("S8.1")
+        users = builds(caller, *names)["users"].split(", ")
+        assert sorted(users) == sorted([caller.user, *names]), f"SRB {names}: {users}"
+        stage.promise("S8.7")
+        assert users == [caller.user, *names], f"SRB {names}: {users}"
+    stage.promise("S8.6")
+    twice = builds(leia, "Han", "Luke", "Han", "Han")["users"].split(", ")
+    assert sorted(twice) == ["Han", "Leia", "Luke"], f"Han was named three times: {twice}"
+    stage.promise("S8.7")
+    assert twice == ["Leia", "Han", "Luke"]
+
+
+@scenario("S8.5", "S8.6", "S8.9", builds_on="log_in_and_out")
+def a_room_that_is_there_already(stage: Stage) -> None:
+    """The same members get no second room, whoever asks and in whatever order; some of them, and some more, do get one."""
     server = stage.server(attempts=3)
-    yoda, obi = stage.clients(**{"yoda": "Yoda", "obi-wan": "Obi-wan"})
-    assert builds(yoda, "Obi-wan") == 1
-    for line, wanted in (
-        ("SRB", []),
-        ("SRB Yoda", []),
-        ("SRB Obi-wan Yoda", []),
+    yoda, obi, luke = seats(stage, "Yoda", "Obi-wan", "Luke")
+    three = room_of(yoda, "Obi-wan", "Luke")
+    two = room_of(obi, "Yoda")  # some of those of another room are not the same members
+    for caller, names, room in (
+        (yoda, "Obi-wan Luke", three),
+        (yoda, "Luke Obi-wan", three),
+        (luke, "Yoda Obi-wan", three),
+        (obi, "Luke Yoda", three),
+        (obi, "Yoda", two),
+        (yoda, "Obi-wan", two),
+    ):
+        assert caller.asks(f"SRB {names}") == [room_exists(room)], f"{caller.user}: SRB {names}"
+    stage.promise("S8.6")
+    assert luke.asks("SRB Obi-wan Yoda Obi-wan") == [room_exists(three)]
+    stage.promise("S8.9")
+    assert room_logs(server) == [room_log(three), room_log(two)]
+    assert room_of(luke, "Obi-wan") == max(two, three) + 1
+
+
+@scenario("S8.3", "S8.9", builds_on="log_in_and_out")
+def naming_nobody_or_oneself(stage: Stage) -> None:
+    """SRB without a name, with one's own, alone and among others, is refused by one line each; nothing is made by it."""
+    server = stage.server(attempts=3)
+    yoda, _, _ = seats(stage, "Yoda", "Obi-wan", "Luke")
+    for line in (
+        *("SRB", "SRB ", "SRB   "),
+        *("SRB Yoda", "SRB Yoda Yoda", "SRB Yoda Obi-wan", "SRB Obi-wan Yoda"),
+        *("SRB Luke Yoda Obi-wan", "SRB Luke Luke Yoda"),
+    ):
+        assert refusal(yoda, line) != INVALID_COMMAND, f"{line!r}: SRB is a command"
+        assert room_logs(server) == [], f"{line!r} was refused, but made a log"
+    stage.promise("S8.9")
+    assert room_of(yoda, "Obi-wan", "Luke") == 1
+
+
+@scenario("S8.4", "S8.9", builds_on="log_in_and_out")
+def unknown_and_offline_names(stage: Stage) -> None:
+    """Whoever does not exist or is offline is named in the refusal, which says which of both it is; nothing is made by it."""
+    server = stage.server(attempts=3)
+    yoda, obi = seats(stage, "Yoda", "Obi-wan")
+    obi.leaves()
+    words = {}
+    for line, faulty in (
         ("SRB Grogu", ["Grogu"]),
         ("SRB yoda", ["yoda"]),
-        ("SRB Han", ["Han"]),
-        ("SRB Han Obi-wan Grogu Luke Maul", ["Grogu", "Maul", "Han", "Luke"]),
+        ("SRB Luke", ["Luke"]),
+        ("SRB Obi-wan", ["Obi-wan"]),
+        ("SRB Grogu Maul Jabba", ["Grogu", "Maul", "Jabba"]),
+        ("SRB Luke Obi-wan", ["Luke", "Obi-wan"]),
     ):
-        reply = yoda.asks(line)
-        assert len(reply) == 1, f"{line!r} is not refused by one line: {reply}"
-        assert not re.fullmatch(ROOM_BUILT, reply[0]), f"{line!r} built a room"
-        places = [reply[0].find(name) for name in wanted]
-        assert -1 not in places, f"{line!r}: not each faulty name is in {reply[0]!r}"
-        assert places == sorted(places), f"{line!r}: unknown first, then offline: {reply[0]!r}"
-    obi.leaves()
-    assert "Obi-wan" in yoda.asks("SRB Obi-wan")[0]  # offline now: the twin is not looked for
-    luke = stage.client("luke", user="Luke")
-    assert builds(luke, "Yoda") == 2
-    logs = [found.name for found in server.host.files() if found.name.startswith("SR_")]
-    assert logs == [room_log(1), room_log(2)]
+        told = "\n".join(yoda.asks(line))
+        assert not re.search(ROOM_BUILT, told), f"{line!r} built a room: {told}"
+        for name in faulty:
+            assert place_of(name, told) >= 0, f"{line!r}: {name} is not named in {told!r}"
+        words[line] = told.replace(faulty[0], "N")
+        assert room_logs(server) == [], f"{line!r} was refused, but made a log"
+    assert words["SRB Grogu"] != words["SRB Luke"], "unknown and offline are told in the same words"
+    assert words["SRB Grogu"] != words["SRB Obi-wan"], "one who has left is told to be unknown"
+    stage.promise("S8.9")
+    obi = stage.client("obi-wan-again", user="Obi-wan", host=obi.host)
+    assert room_of(yoda, "Obi-wan") == 1
 
 
-@scenario(section="S9", part="srm")
-def room_messages_are_logged(stage: Stage) -> None:
-    """«Appends to the room's log in the format of S6, numbered from 1 in each room. Reply: `Separate room message, #1 sent to room 1 at 1 Jun 2022 16:05:00.`»"""
+@scenario("S8.8", "S8.9", builds_on="log_in_and_out")
+def all_faults_in_one_line_before_the_twin(stage: Stage) -> None:
+    """Several faults make one line, unknown names before offline ones; that a room exists already is told only when no name is at fault."""
     server = stage.server(attempts=3)
-    yoda, obi, luke = stage.clients(**{"yoda": "Yoda", "obi-wan": "Obi-wan", "luke": "Luke"})
-    one, two, talk_one, talk_two = builds(yoda, "Obi-wan"), builds(luke, "Yoda"), Talk(), Talk()
-    says(yoda, one, "hello; there", talk_one)
-    says(yoda, two, "and here", talk_two)
-    says(obi, one, "  as it was typed ", talk_one)
-    says(luke, two, "Grüße", talk_two)
-    talk_one.check(server.file(room_log(one)))
-    talk_two.check(server.file(room_log(two)))
-    server.file("messagelog.txt").has_lines([])
+    yoda, obi, luke = seats(stage, "Yoda", "Obi-wan", "Luke")
+    there = {room_of(yoda, "Obi-wan"), room_of(yoda, "Obi-wan", "Luke")}
+    luke.leaves()
+    for line, order in (
+        ("SRB Han Grogu", ["Grogu", "Han"]),
+        ("SRB Luke Maul Han Obi-wan Grogu", ["Maul", "Grogu", "Luke", "Han"]),
+        ("SRB Obi-wan Grogu", ["Grogu"]),
+        ("SRB Obi-wan Luke", ["Luke"]),  # a room with these exists
+    ):
+        told = refusal(yoda, line)
+        assert told not in map(room_exists, there), f"{line!r}: {told!r}, but a name is at fault"
+        places = [place_of(name, told) for name in order]
+        assert -1 not in places, f"{line!r}: not each faulty name is in {told!r}"
+        kinds = [place for name in ("Grogu", "Maul") if (place := place_of(name, told)) >= 0]
+        others = [place for name in ("Luke", "Han") if (place := place_of(name, told)) >= 0]
+        assert not kinds or not others or max(kinds) < min(others), f"unknown first: {told!r}"
+    oneself = refusal(yoda, "SRB Yoda Grogu Han")
+    assert -1 < place_of("Grogu", oneself) < place_of("Han", oneself), oneself
+    assert oneself != refusal(yoda, "SRB Grogu Han"), f"nothing of oneself: {oneself!r}"
+    stage.promise("S8.9")
+    assert room_logs(server) == sorted(map(room_log, there))
+    luke = stage.client("luke-again", user="Luke", host=luke.host)
+    assert room_of(luke, "Obi-wan") == max(there) + 1
 
 
-@scenario(section="S9", part="srm")
-def room_messages_that_are_refused(stage: Stage) -> None:
-    """«Refused: `The separate room does not exist`; `You are not in this separate room chat`; an ID that is no number or no message: the usage line.»"""
+@scenario("S8.10", builds_on="log_in_and_out")
+def the_others_are_not_told_of_a_room(stage: Stage) -> None:
+    """Obi-wan, who is in the new room, and Luke, who is not, see nothing of it at their terminals."""
+    stage.server(attempts=3)
+    yoda, *others = seats(stage, "Yoda", "Obi-wan", "Luke")
+    before = [other.mark() for other in others]
+    room_of(yoda, "Obi-wan")
+    refusal(yoda, "SRB Obi-wan Luke Grogu")
+    for other, mark in zip(others, before, strict=True):
+        other.leaves()  # whatever was on its way to the terminal has come before
+        seen = other.lines(since=mark)
+        assert seen == [f"Bye, {other.user}!"], f"{other.user}'s terminal shows {seen}"
+
+
+@scenario("S8.9", "S8.4", builds_on="unknown_and_offline_names")
+def odd_names_build_no_room(stage: Stage) -> None:
+    """Names that no account can have, hundreds of names, a name of ten thousand letters: refused, and the next room is the first."""
     server = stage.server(attempts=3)
-    yoda, obi, luke = stage.clients(**{"yoda": "Yoda", "obi-wan": "Obi-wan", "luke": "Luke"})
-    room, talk = builds(yoda, "Obi-wan"), Talk()
-    assert luke.asks(f"SRM {room} let me in") == [NOT_A_MEMBER]
-    for missing in ("0", "2", "99999999999999999999999999"):
-        assert yoda.asks(f"SRM {missing} hello") == [NO_SUCH_ROOM], missing
-    for wrong in ("SRM x hello", "SRM -1 hello", "SRM 1.0 hello", "SRM 1", "SRM 1  ", "SRM"):
-        reply = yoda.asks(wrong)
-        assert len(reply) == 1, f"{wrong!r} is not answered by the usage line: {reply}"
-        assert reply[0] not in (NO_SUCH_ROOM, NOT_A_MEMBER), f"{wrong!r}: {reply}"
-        assert not re.fullmatch(room_message_sent(room), reply[0]), f"{wrong!r} was sent"
-    says(obi, room, "the first", talk)
-    talk.check(server.file(room_log(room)))
-
-
-@scenario(section="S10", part="rdm")
-def reading_the_messages_of_ones_rooms(stage: Stage) -> None:
-    """«`s`: the messages of all rooms that the caller is in, that are **later** than the timestamp; grouped by room as `room-1:` … Nobody ever sees a room that they are not in.»"""
-    server = stage.server(attempts=3)
-    yoda, obi, luke = stage.clients(**{"yoda": "Yoda", "obi-wan": "Obi-wan", "luke": "Luke"})
-    three, one, two = builds(yoda, "Luke", "Obi-wan"), builds(yoda, "Obi-wan"), builds(luke, "Yoda")
-    talks = {room: Talk() for room in (one, two, three)}
-    assert obi.asks(f"RDM s {LONG_AGO}") == [NO_NEW_MESSAGE]
-    first = says(yoda, two, "only for Luke", talks[two])
-    says(obi, one, "hello there", talks[one])
-    stage.lets_pass(1.2, because="times are compared to the second, SPEC S10")
-    says(yoda, one, "own messages are included; too", talks[one])
-    says(luke, two, "later", talks[two])
-
-    def seen(rooms: tuple[int, ...], since: str) -> list[str]:
-        lines = []
-        for room in sorted(rooms):
-            new = [said for said in talks[room].said if time_of(said.at) > time_of(since)]
-            lines += [f"room-{room}:", *(said.read_line for said in new)] if new else []
-        return lines or [NO_NEW_MESSAGE]
-
-    for client, rooms in ((yoda, (one, two, three)), (obi, (one, three)), (luke, (two, three))):
-        for since in (LONG_AGO, first.at):
-            assert client.asks(f"RDM s {since}") == seen(rooms, since), client.user
-    assert yoda.asks(f"RDM b {LONG_AGO}") == [NO_NEW_MESSAGE]
-    for room, talk in talks.items():
-        talk.check(server.file(room_log(room)))
+    yoda, _ = seats(stage, "Yoda", "Obi-wan")
+    stage.promise("S8.4")
+    for name in (
+        "../../etc/passwd",
+        "Obi-wan;",
+        "Öbi-wan",
+        "Obi‑wan",
+        "O" * 200,
+        "*",
+        "%s%n",
+        "''",
+    ):
+        assert name in refusal(yoda, f"SRB Obi-wan {name}"), f"{name!r} is not named"
+    stage.promise("S8.9")
+    for line in (
+        "SRB " + "O" * 10_000,
+        "SRB " + " ".join(f"user{number}" for number in range(500)),
+        "SRB Obi-wan  Yoda",
+        "SRB  Yoda",
+        "SRB Obi-wan\tYoda",
+    ):
+        yoda.types(line)
+        yoda.sees("(?!Separate chat room has been created).*[^ ].*")
+        yoda.sees_prompt()
+        assert not any(re.fullmatch(ROOM_BUILT, told) for told in yoda.lines()), line[:60]
+    assert room_logs(server) == []
+    assert room_of(yoda, "Obi-wan") == 1
