@@ -11,10 +11,12 @@ from typing import Final, Protocol
 import pytest
 
 from . import accounting
+from .facts import Diagnosis, unpacked
 from .results import NEVER_ENDED, Results, Row
 from .verdict import Verdict
 
 TROUBLE_SHOWN: Final = 4000  # characters of an error inside pytest: its end tells most
+WORKER_DIED: Final = "the worker process died"
 
 
 class Progress(Protocol):
@@ -52,8 +54,8 @@ class Controller:
         if "verdict" not in told:  # no report of ours: the worker died, and xdist says so
             told = {
                 "verdict": "broken",
-                "reason": "the worker process died",
-                "detail": report.longreprtext,
+                "reason": WORKER_DIED,
+                "diagnosis": Diagnosis(WORKER_DIED, raw=report.longreprtext).packed(),
             }
         row.seconds += report.duration
         row.kept = told.get("kept", row.kept)
@@ -69,7 +71,7 @@ class Controller:
         if verdict is not Verdict.PASS and row.reason == NEVER_ENDED:
             row.verdict = verdict
             row.reason = told.get("reason") or str(verdict)
-            row.detail = told.get("detail", "")
+            row.diagnosis = unpacked(told["diagnosis"]) if "diagnosis" in told else None
             row.promise = told.get("promise", "")
 
     def _end(self, row: Row) -> None:

@@ -13,6 +13,8 @@ Belongs here: the exceptions alone. How they become verdicts is in verdict.py.
 
 from __future__ import annotations
 
+from .facts import Facts, fact_lines
+
 
 class ScenarioError(Exception):
     """Everything that the runner raises on purpose, except a broken promise."""
@@ -39,10 +41,12 @@ class ExpectationFailed(AssertionError):
 
     Args:
         summary: one line, for tables.
-        detail: what was wanted, what was seen and when, whether the process lives; many lines.
+        detail: what was seen; many lines. Left out where `facts` say it.
+        facts: what was wanted, what was seen and when, whether the program lives.
     """
 
-    def __init__(self, summary: str, detail: str = "") -> None:
-        super().__init__(f"{summary}\n{detail}" if detail else summary)
+    def __init__(self, summary: str, detail: str = "", facts: Facts | None = None) -> None:
         self.summary = summary
-        self.detail = detail
+        self.facts = facts or Facts(seen=tuple(detail.splitlines()))
+        self.detail = "\n".join(fact_lines(self.facts))
+        super().__init__(f"{summary}\n{self.detail}" if self.detail else summary)

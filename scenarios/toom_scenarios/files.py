@@ -11,7 +11,9 @@ from typing import Final, NoReturn
 from .accounting import FILES, on
 from .deadline import Deadline, wait_for
 from .errors import ExpectationFailed
+from .facts import Facts
 from .hosts.base import Machine
+from .legible import compared_with_patterns, visible
 
 PATIENCE: Final = 5.0  # seconds, before the host's slowness
 
@@ -101,7 +103,7 @@ class HostFile:
 
         found = wait_for(equal, Deadline(limit))
         if found is None:
-            self._differs(patterns, self.lines(), f" within {limit:.1f} s")
+            self._differs(patterns, self.lines(), limit)
         return found[0]
 
     def waits_until(self, says: Callable[[str], bool], *, within: float | None = None) -> str:
@@ -111,7 +113,7 @@ class HostFile:
         if found is None:
             raise ExpectationFailed(
                 f"{self._machine.name}: {self.name} is not as awaited after {limit:.1f} s",
-                self.text(),
+                facts=Facts(seen=tuple(map(visible, self.lines())), deadline=limit),
             )
         return found[0]
 
@@ -123,21 +125,19 @@ class HostFile:
         except FileNotFoundError:
             self.bytes()
 
-    def _differs(self, patterns: Sequence[str], lines: Sequence[str], when: str = "") -> NoReturn:
-        rows = []
-        for number in range(max(len(patterns), len(lines))):
-            wanted = patterns[number] if number < len(patterns) else None
-            seen = lines[number] if number < len(lines) else None
-            fits = wanted is not None and seen is not None and re.fullmatch(wanted, seen)
-            rows.append(
-                f"  {number + 1}: {seen}"
-                if fits
-                else f"  {number + 1}: wanted {wanted!r}\n     seen   {seen!r}"
-            )
+    def _differs(
+        self, patterns: Sequence[str], lines: Sequence[str], limit: float | None = None
+    ) -> NoReturn:
+        within = "" if limit is None else f" within {limit:.1f} s"
+        shown = [visible(line) for line in lines]
         raise ExpectationFailed(
-            f"{self._machine.name}: {self.name} has not the lines it must have{when}"
+            f"{self._machine.name}: {self.name} has not the lines it must have{within}"
             f" ({len(lines)} lines, {len(patterns)} wanted)",
-            "\n".join(rows),
+            facts=Facts(
+                compared=compared_with_patterns(patterns, shown),
+                deadline=limit,
+                raw="\n".join(patterns),
+            ),
         )
 
 

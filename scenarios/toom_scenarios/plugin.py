@@ -19,10 +19,12 @@ from typing import Any, Final
 import pytest
 
 from .accounting import OTHERS, Spent, accounted, on
+from .comparison import Comparison
 from .deadline import Deadline, wait_for
+from .diagnosis import diagnose
 from .digest import LARGEST_KEPT
 from .drivers import make_driver
-from .errors import Broken, ExpectationFailed, ScenarioError, Skipped, Unsupported
+from .errors import Broken, Skipped, Unsupported
 from .implementation import load
 from .options import RunOptions
 from .results import verdicts_so_far
@@ -39,6 +41,8 @@ SETTING: Final = pytest.StashKey[Setting]()
 STAGE: Final = pytest.StashKey[Stage]()
 KEPT: Final = pytest.StashKey[str]()
 SPENT: Final = pytest.StashKey[Spent]()
+RUNNING: Final = pytest.StashKey[pytest.Item]()
+COMPARISON: Final = pytest.StashKey[Comparison]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -152,6 +156,7 @@ def _setting(config: pytest.Config) -> Setting:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """A scenario that hangs is ended."""
     limit = _known(item).time_limit
+    item.config.stash[RUNNING] = item
 
     def too_long(_number: int, _frame: FrameType | None) -> None:
         raise Broken(f"took over {limit:.0f} s: it hangs in spite of its deadlines")
@@ -165,6 +170,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         signal.signal(signal.SIGALRM, before)
 
 
+def pytest_assertrepr_compare(
+    config: pytest.Config, op: str, left: object, right: object
+) -> list[str]:
+    """Remember both sides of a comparison that does not hold, for whoever reads the report."""
+    comparison = Comparison(op, left, right)
+    config.stash[RUNNING].stash[COMPARISON] = comparison
+    return comparison.words()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -174,6 +188,8 @@ def pytest_runtest_makereport(
     error = call.excinfo.value if call.excinfo is not None else None
     if error is None:
         _tell(report, Verdict.PASS)
+        if call.when == "call" and STAGE in item.stash:
+            item.stash[STAGE].judged(Verdict.PASS)
     elif report.skipped and not isinstance(error, Unsupported):
         _tell(report, Verdict.SKIPPED, reason=str(error))
     else:
@@ -188,47 +204,32 @@ def pytest_runtest_makereport(
 def _judge(item: pytest.Item, report: pytest.TestReport, error: BaseException) -> None:
     verdict = verdict_on(error)
     reason = first_line(error)
+    on_stage = item.stash.get(STAGE, None)
     if verdict in (Verdict.UNSUPPORTED, Verdict.SKIPPED):
         report.outcome = "skipped"
         report.longrepr = (str(item.path), 0, reason)
         _tell(report, verdict, reason=reason)
-        return
-    on_stage = item.stash.get(STAGE, None)
-    words = on_stage.last_words() if on_stage is not None and report.when == "call" else ""
+    else:
+        found = diagnose(
+            error,
+            verdict,
+            case=item.path,
+            stage=on_stage if report.when == "call" else None,
+            comparison=item.stash.get(COMPARISON, None),
+            trace=report.longreprtext,
+        )
+        reason = found.reason
+        promise = on_stage.promised if on_stage is not None else ""
+        report.longrepr = f"{verdict}: {reason}"
+        told = {"reason": reason, "promise": promise or _only_promise(item)}
+        _tell(report, verdict, diagnosis=found.packed(), **told)
     if on_stage is not None:
-        on_stage.keeps_everything()
-    story = error.detail if isinstance(error, ExpectationFailed) else str(error)
-    if verdict is Verdict.BROKEN and not isinstance(error, ScenarioError):
-        story = report.longreprtext
-    where = _place_in_case(item, error)
-    parts = [where, story, "--- terminals", words] if words else [where, story]
-    detail = "\n".join(part for part in parts if part)
-    promise = on_stage.promised if on_stage is not None else ""
-    report.longrepr = f"{verdict}: {reason}\n{detail}"
-    _tell(report, verdict, reason=reason, detail=detail, promise=promise or _only_promise(item))
+        on_stage.judged(verdict, reason)
 
 
 def _only_promise(item: pytest.Item) -> str:
     """The first that the scenario names, where it did not say which it examines."""
     return next(iter(_known(item).promises), "")
-
-
-def _place_in_case(item: pytest.Item, error: BaseException) -> str:
-    """The line of the case file at which it happened."""
-    place = ""
-    trace = error.__traceback__
-    while trace is not None:
-        if Path(trace.tb_frame.f_code.co_filename) == item.path:
-            place = f"{item.path.name}:{trace.tb_lineno}: {_source(item.path, trace.tb_lineno)}"
-        trace = trace.tb_next
-    return place
-
-
-def _source(path: Path, line: int) -> str:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()[line - 1].strip()
-    except (OSError, UnicodeDecodeError, IndexError):
-        return ""
 
 
 def _tell(report: pytest.TestReport, verdict: Verdict, **more: str) -> None:

@@ -15,7 +15,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
+from .facts import Diagnosis
 from .marks import Tally, tally
+from .promises import Promise, promises
 from .scenario import Scenario
 from .verdict import Verdict
 
@@ -49,12 +51,23 @@ class Row:
     verdict: Verdict = Verdict.SKIPPED
     seconds: float = 0.0
     reason: str = NEVER_STARTED
-    detail: str = ""
+    diagnosis: Diagnosis | None = None
     kept: str = ""
     promise: str = ""
     started: bool = False
     ended: bool = False
     spent: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def failing(self) -> Promise:
+        """The promise that was being examined when it failed; where none has an id, what the
+        scenario itself quotes.
+        """
+        known = promises().get(self.promise)
+        if known is not None:
+            return known
+        own = self.scenario
+        return Promise(own.section, own.section, own.quote, own.part, own.weight)
 
     def as_json(self) -> dict[str, Any]:
         """The row of results.json."""
@@ -111,6 +124,16 @@ class Results:
             "marks": {"earned": _number(marks.earned), "possible": _number(marks.possible)},
             "scenarios": [row.as_json() for row in self.rows.values()],
         }
+
+    def cause(self, row: Row) -> str:
+        """The failed scenario for which one was skipped."""
+        for base in row.scenario.builds_on:
+            below = self.rows.get(base)
+            if below is not None and below.verdict is Verdict.SKIPPED and below is not row:
+                return self.cause(below)
+            if below is not None and below.verdict in (Verdict.FAIL, Verdict.BROKEN):
+                return base
+        return row.reason
 
     def save(self) -> None:
         """Write results.json; a reader never sees half of it."""

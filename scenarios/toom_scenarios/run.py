@@ -28,6 +28,7 @@ from .controller import Controller
 from .discovery import Selection
 from .drivers import Choice
 from .errors import UsageError
+from .failures import print_failures
 from .implementation import Implementation
 from .marks import split
 from .options import RunOptions
@@ -35,7 +36,7 @@ from .progress import Progress
 from .report import write_report
 from .results import Results, Status
 from .scenario import Scenario
-from .table import print_failures, print_table
+from .table import print_table
 
 INI: Final = Path(__file__).resolve().parent / "pytest.ini"
 JOBS_PER_CORE: Final = 2  # scenarios mostly wait

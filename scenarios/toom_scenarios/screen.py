@@ -25,10 +25,12 @@ class Screen:
 
     Attributes:
         ended: nothing will be printed any more.
+        ended_at: since when, in seconds of the stage; None before.
     """
 
     def __init__(self, timeline: Timeline, transcript: Transcript) -> None:
         self.ended = False
+        self.ended_at: float | None = None
         self._timeline = timeline
         self._transcript = transcript
         self._output = Output()
@@ -46,7 +48,8 @@ class Screen:
     def end(self) -> None:
         """Nothing more will come."""
         with self._changed:
-            self._write_down(self._output.end(self._timeline.now()))
+            self.ended_at = self._timeline.now()
+            self._write_down(self._output.end(self.ended_at))
             self.ended = True
             self._changed.notify_all()
 
@@ -66,6 +69,11 @@ class Screen:
         """The text after the last newline."""
         with self._changed:
             return self._output.unfinished
+
+    def unwritten(self) -> str:
+        """What of it is not in the transcript."""
+        with self._changed:
+            return self._output.unfinished[self._written_column() :]
 
     def text(self, since: Mark) -> str:
         """The very characters newer than a mark."""
@@ -131,7 +139,11 @@ class Screen:
 
     def _write_down_unfinished(self) -> None:
         here = self._output.mark()
-        before = self._written.column if here.line == self._written.line else 0
+        before = self._written_column()
         if here.column > before:
             self.note(self._output.unfinished[before:], "<")
             self._written = here
+
+    def _written_column(self) -> int:
+        """How much of the unfinished line is in the transcript."""
+        return self._written.column if self._output.mark().line == self._written.line else 0

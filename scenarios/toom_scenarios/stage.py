@@ -16,6 +16,7 @@ from .accounting import EVIDENCE, FORCED, HOSTS, PROGRAMS, PROMISED, REMOVAL, on
 from .accounts import ACCOUNTS, CREDENTIALS, credentials
 from .deadline import Deadline, pause
 from .errors import Unsupported, UsageError
+from .facts import Ending
 from .host import Host
 from .hosts.base import Carrier, Driver, Machine
 from .implementation import Implementation, Program
@@ -23,6 +24,7 @@ from .programs import Client, Server
 from .pump import Pump
 from .terminal import Terminal
 from .timeline import Timeline, Transcript
+from .verdict import Verdict
 
 SERVER_PORT: Final = 4000
 UDP_PORT: Final = 8000
@@ -210,11 +212,12 @@ class Stage:
     def _wait_until_it_listens(self, host: Host, port: int, terminal: Terminal) -> None:
         limit = LISTEN_LIMIT * self._setting.slowness
         deadline = Deadline(limit)
+        wanted = f"the server listens on port {port}"
         while not host.comes_to_listen(port):
             if not terminal.is_running():
-                terminal.fails(f"the server ended before it listened on port {port}")
+                terminal.fails("the server ended before it listened", wanted=wanted, limit=limit)
             if deadline.passed():
-                terminal.fails(f"the server does not listen on port {port} after {limit:.1f} s")
+                terminal.fails("the server does not listen", wanted=wanted, limit=limit)
 
     def client(
         self,
@@ -364,13 +367,23 @@ class Stage:
 
     # --- the end --------------------------------------------------------------------------------
 
-    def last_words(self) -> str:
-        """The last lines of each terminal and whether its process lives, for a report."""
-        return "\n".join(terminal.last_lines() for terminal in self._terminals)
+    def endings(self) -> tuple[Ending, ...]:
+        """The last rows of each terminal and whether its process lives, for a report."""
+        return tuple(terminal.ending() for terminal in self._terminals)
 
-    def keeps_everything(self) -> None:
-        """Keep big files in the evidence too: the scenario failed."""
-        self._failed = True
+    def done(self) -> tuple[str, ...]:
+        """What was typed last, in words, for a report."""
+        return tuple(self._timeline.done())
+
+    def now(self) -> float:
+        """Seconds since the stage began."""
+        return self._timeline.now()
+
+    def judged(self, verdict: str, reason: str = "") -> None:
+        """Write the verdict down; after a failure big files are kept in the evidence too."""
+        self._failed = self._failed or verdict in (Verdict.FAIL, Verdict.BROKEN)
+        words = f"{verdict}: {reason}" if reason else verdict
+        self._timeline.note(self._timeline.now(), "stage", "=", words)
 
     def close(self, largest: int | None) -> str:
         """Freeze, collect the evidence, remove everything.

@@ -1,4 +1,4 @@
-"""The end of a run on the console: what failed and why, then the marking table."""
+"""The marking table on the console, and why a run without a failure has not passed."""
 
 from __future__ import annotations
 
@@ -15,29 +15,6 @@ from .verdict import Verdict
 
 TEXT_WIDTH: Final = max(len(part.text) for part in PARTS)
 MARKS_WIDTH: Final = len("  0.33/1.25")
-DETAIL_LINES: Final = 45  # of one failure on the console; the report has all
-
-
-def print_failures(console: Console, results: Results) -> None:
-    """Each failure and breakage with what was wanted, what was seen and when, and the last lines of
-    the terminals.
-    """
-    for row in results.rows.values():
-        if row.verdict not in (Verdict.FAIL, Verdict.BROKEN):
-            continue
-        console.print()
-        console.print(
-            Text(f"{row.verdict.upper()} {row.scenario.name}: {row.reason}", STYLES[row.verdict]),
-            soft_wrap=True,
-        )
-        console.print(Text(f"  {row.scenario.section} {row.scenario.quote}", "dim"), soft_wrap=True)
-        lines = row.detail.splitlines()
-        for line in lines[:DETAIL_LINES]:
-            console.print(Text(f"  {line}"), soft_wrap=True)
-        if len(lines) > DETAIL_LINES:
-            console.print(Text(f"  … {len(lines) - DETAIL_LINES} more lines in the report", "dim"))
-    for trouble in results.trouble:
-        console.print(Text(f"BROKEN {trouble}", STYLES[Verdict.BROKEN]), soft_wrap=True)
 
 
 def print_table(console: Console, results: Results) -> None:

@@ -14,13 +14,15 @@ from typing import Final, NoReturn, TypeVar
 
 from . import prompts
 from .accounting import ANSWERS, on
-from .deadline import Deadline, wait_for
-from .errors import Broken, ExpectationFailed
-from .hosts.base import CANNOT_EXECUTE, Carrier
+from .deadline import Deadline
+from .errors import ExpectationFailed
+from .facts import Ending, Facts
+from .hosts.base import Carrier
+from .legible import clipped, legible, visible
 from .output import START, Mark, Output
-from .pump import Feed, Pump
-from .screen import Screen
-from .timeline import HIDDEN, Timeline, Transcript
+from .pump import Pump
+from .session import Session
+from .timeline import FAILED, HIDDEN, Timeline, Transcript
 
 T = TypeVar("T")
 
@@ -28,8 +30,7 @@ ENTER: Final = "\r"  # what the key sends; the terminal turns it into a newline
 END_OF_INPUT: Final = "\x04"  # Ctrl-D
 INTERRUPT: Final = "\x03"  # Ctrl-C
 DEFAULT_PATIENCE: Final = 5.0  # seconds to wait for an answer, before the host's slowness
-LINES_SHOWN: Final = 12  # of each terminal, in a diagnosis
-EXIT_GRACE: Final = 1.0  # seconds between the end of a program's output and its exit status
+LINES_SHOWN: Final = 12  # of what was seen, in a diagnosis
 
 
 class Terminal:
@@ -57,19 +58,12 @@ class Terminal:
         slowness: float,
     ) -> None:
         self.name = name
-        self._carrier = carrier
         self._timeline = timeline
-        self._transcript = transcript
         self._slowness = slowness
-        self._screen = Screen(timeline, transcript)
-        self._closed = False
-        self._settled = False
-        self._exited: Deadline | None = None
+        self._session = Session(name, carrier, pump=pump, timeline=timeline, transcript=transcript)
+        self._screen = self._session.screen
         self._input = START
         self._seen = START
-        self._pump = pump
-        self._feed = Feed(carrier, self._screen.take, self._screen.end)
-        pump.add(self._feed)
 
     # --- typing ---------------------------------------------------------------------------------
 
@@ -102,27 +96,18 @@ class Terminal:
         return self.lines()
 
     def _type(self, text: str | bytes, *, shown: str) -> None:
-        self._feed.drain()  # what the program has printed before is older than this input
         typed = text.rstrip(ENTER) if isinstance(text, str) else ""
-        self._input = self._seen = self._screen.typed(typed, shown)
         data = text.encode() if isinstance(text, str) else text
         limit = DEFAULT_PATIENCE * self._slowness
+        to_read = f"it reads what is typed: {shown}"
         try:
-            self._carrier.write(data, limit)
+            self._input = self._seen = self._session.type(
+                data, typed=typed, shown=shown, within=limit
+            )
         except TimeoutError:
-            self._fail(
-                f"{self.name} does not read what is typed ({limit:.1f} s)",
-                "to type",
-                limit,
-                self._input,
-            )
+            self._fail(f"{self.name} does not read what is typed", to_read, limit=limit)
         except BrokenPipeError:
-            self._fail(
-                f"{self.name} cannot type {shown!r}: the program has ended",
-                "to type",
-                0.0,
-                self._input,
-            )
+            self._fail(f"{self.name} cannot type “{shown}”: the program has ended", to_read)
 
     # --- looking --------------------------------------------------------------------------------
 
@@ -144,13 +129,15 @@ class Terminal:
             ExpectationFailed: no such line, in time or before the program ended.
         """
         wanted = re.compile(pattern)
-        return self._awaits(f"the line {pattern!r}", wanted.fullmatch, within, since)
+        line = f"the line “{legible(pattern)}”"
+        return self._awaits(line, wanted.fullmatch, within, since, raw=pattern)
 
     def sees_exactly(
         self, text: str, *, within: float | None = None, since: Mark | None = None
     ) -> None:
         """Wait for a whole line that is exactly this text."""
-        self._awaits(f"the line {text!r}", lambda line: line == text or None, within, since)
+        line = f"the line “{visible(text)}”"
+        self._awaits(line, lambda line: line == text or None, within, since)
 
     def sees_prompt(self, prompt: str = prompts.COMMAND, *, within: float | None = None) -> None:
         """Wait until this prompt stands at the end, newer than the input and than the line seen
@@ -164,7 +151,7 @@ class Terminal:
         def stands(output: Output) -> Mark | None:
             return output.mark() if output.shows_prompt(prompt, since) else None
 
-        self._seen = self._until(stands, f"the prompt {prompt!r}", within, since)
+        self._seen = self._until(stands, f"the prompt “{prompt}”", within, since)
 
     def does_not_see(
         self, pattern: str, *, since: Mark | None = None, within: float | None = None
@@ -180,16 +167,13 @@ class Terminal:
         def stands(output: Output) -> bool:
             return output.shows_prompt(prompts.COMMAND, self._input)
 
-        self._until(stands, f"a prompt, after no line {pattern!r}", within, self._input)
+        no_line = f"no line “{legible(pattern)}”"
+        self._until(stands, f"a prompt, after {no_line}", within, self._input)
         unwanted = re.compile(pattern)
         for line in self._screen.lines(begin):
             if unwanted.fullmatch(line.text):
-                self._fail(
-                    f"{self.name} saw what it must not: {line.text!r}",
-                    f"no line {pattern!r}",
-                    0.0,
-                    begin,
-                )
+                saw = f"{self.name} saw what it must not: “{visible(line.text)}”"
+                self._fail(saw, no_line, since=begin, raw=pattern)
 
     def lines(self, *, since: Mark | None = None) -> list[str]:
         """The whole lines that are there now, without prompts and echo; default: since the last
@@ -203,7 +187,7 @@ class Terminal:
 
     def mark(self) -> Mark:
         """This position in the output, for `since=`."""
-        self._feed.drain()
+        self._session.catch_up()
         return self._screen.mark()
 
     # --- ending ---------------------------------------------------------------------------------
@@ -220,53 +204,30 @@ class Terminal:
         found = self._until(
             self._ended_with, "the end of the program", within, self._seen, past_the_end=True
         )
-        if found[0] in CANNOT_EXECUTE and status != found[0]:
-            raise Broken(f"{self.name}: the program cannot be executed: {self._last_text()}")
+        if status != found[0]:
+            self._session.check_executed()
         if status is not None and found[0] != status:
-            self._fail(
-                f"{self.name} ended with status {found[0]}",
-                f"exit status {status}",
-                0.0,
-                self._input,
-            )
+            self._fail(f"{self.name} ended with status {found[0]}", f"exit status {status}")
         return found[0]
 
     def _ended_with(self, _output: Output) -> tuple[int] | None:
-        status = self._carrier.exit_status()
-        if status is None:
-            return None
-        if self._exited is None:
-            self._exited = Deadline(EXIT_GRACE)
-        # what it has started may hold the terminal open for ever
-        return (status,) if self._screen.ended or self._exited.passed() else None
+        status = self._session.exit_status()
+        return None if status is None else (status,)
 
     def kill(self, signal: signals.Signals = signals.SIGKILL) -> None:
         """Send a signal to the program, by default the one it cannot refuse."""
-        self._screen.note(f"signal {signal.name}")
-        self._carrier.signal(signal)
+        self._session.kill(signal)
 
     def is_running(self) -> bool:
-        return not self._closed and self._carrier.exit_status() is None
+        return self._session.is_running()
 
     def settle(self) -> None:
         """Write down what stands there and whether the process lives, while it is so."""
-        if not self._settled:
-            self._settled = True
-            self._screen.settle()
-            self._screen.note(self.state())
+        self._session.settle()
 
     def close(self) -> None:
         """End the program and all it has started, as when the terminal's window closes."""
-        if self._closed:
-            return
-        self._pump.remove(self._feed)
-        try:
-            self.settle()
-            self._feed.close()
-            self._carrier.close()
-        finally:
-            self._closed = True
-            self._transcript.close()
+        self._session.close()
 
     # --- inside ---------------------------------------------------------------------------------
 
@@ -276,6 +237,8 @@ class Terminal:
         matches: Callable[[str], T | None],
         within: float | None,
         since: Mark | None,
+        *,
+        raw: str = "",
     ) -> T:
         begin = self._seen if since is None else since
         looked = begin
@@ -290,7 +253,7 @@ class Terminal:
                     return (match,)
             return None
 
-        return self._until(found, wanted, within, begin)[0]
+        return self._until(found, wanted, within, begin, raw=raw)[0]
 
     @on(ANSWERS)
     def _until(
@@ -301,73 +264,62 @@ class Terminal:
         since: Mark,
         *,
         past_the_end: bool = False,
+        raw: str = "",
     ) -> T:
         """Wait until the condition gives something true, and give that."""
         limit = DEFAULT_PATIENCE * self._slowness if within is None else within
         deadline = Deadline(limit)
         answer = self._screen.wait(
-            condition, deadline, past_the_end=past_the_end, check=self._check_reader
+            condition, deadline, past_the_end=past_the_end, check=self._session.check_reader
         )
         if answer:
             return answer
         early = self._screen.ended and not past_the_end and not deadline.passed()
         why = f"{self.name} ended before" if early else f"{self.name} waited {limit:.1f} s for"
-        return self._fail(f"{why} {wanted}", wanted, limit, since)
+        return self._fail(f"{why} {wanted}", wanted, limit=limit, since=since, raw=raw)
 
-    def _check_reader(self) -> None:
-        if failure := self._pump.failure():
-            raise Broken(f"the terminals' reader ended: {failure!r}") from failure
+    def _fail(
+        self,
+        summary: str,
+        wanted: str,
+        *,
+        limit: float | None = None,
+        since: Mark | None = None,
+        raw: str = "",
+    ) -> NoReturn:
+        """Raise, with what was seen since a position (default: the last input)."""
+        self._session.check_executed()
+        state = self._session.state()
+        self._screen.note(summary, FAILED)
+        facts = Facts(
+            wanted=wanted,
+            seen=self._seen_since(self._input if since is None else since),
+            at=self._timeline.now(),
+            deadline=limit,
+            state=f"{self.name}: {state}",
+            raw=raw,
+        )
+        raise ExpectationFailed(summary, facts=facts)
 
-    def _fail(self, summary: str, wanted: str, limit: float, since: Mark) -> NoReturn:
-        state = self.state()
-        if self._exit_status_soon() in CANNOT_EXECUTE:
-            raise Broken(f"{self.name}: the program cannot be executed: {self._last_text()}")
-        self._screen.note(f"FAILED: {summary}")
-        detail = [
-            f"wanted: {wanted}",
-            f"at:     {self._timeline.now():.3f} s, deadline {limit:.1f} s",
-            "seen:",
-        ]
+    def _seen_since(self, since: Mark) -> tuple[str, ...]:
         newer = self._screen.lines(since)
-        detail += [f"  {line.at:9.3f} {self.name}| {line.text}" for line in newer[-LINES_SHOWN:]]
+        seen = [f"{line.at:.3f} s {clipped(visible(line.text))}" for line in newer[-LINES_SHOWN:]]
         if len(newer) > LINES_SHOWN:
-            detail.insert(3, f"  … {len(newer) - LINES_SHOWN} lines before")
+            seen.insert(0, f"… {len(newer) - LINES_SHOWN} lines before")
         rest = self._screen.unfinished()
-        detail.append(f"  unfinished {self.name}| {rest}" if rest else "  nothing unfinished")
-        detail.append(f"state:  {state}")
-        raise ExpectationFailed(summary, "\n".join(detail))
+        unfinished = [f"unfinished: {clipped(visible(rest))}"] if rest else []
+        return (*seen, *unfinished) or ("nothing new",)
 
-    def fails(self, summary: str) -> NoReturn:
+    def fails(self, summary: str, *, wanted: str = "", limit: float | None = None) -> NoReturn:
         """End the scenario: the program broke a promise that was looked at from elsewhere. Shows
         what it printed.
+
+        Args:
+            wanted: what was promised; default: the summary says it.
+            limit: seconds that it had.
         """
-        self._fail(summary, summary, 0.0, START)
+        self._fail(summary, wanted or summary, limit=limit, since=START)
 
-    def _exit_status_soon(self) -> int | None:
-        if not self._screen.ended:
-            return self._carrier.exit_status()
-        wait_for(lambda: self._carrier.exit_status() is not None, Deadline(EXIT_GRACE))
-        return self._carrier.exit_status()
-
-    def _last_text(self) -> str:
-        return " / ".join(line.text for line in self._screen.last(2))
-
-    def state(self) -> str:
-        """Whether the process lives, in words."""
-        status = self._exit_status_soon() if not self._closed else self._carrier.exit_status()
-        if status is None:
-            return "ended" if self._closed else "running"
-        return (
-            f"ended with status {status}"
-            if status >= 0
-            else f"ended by {signals.Signals(-status).name}"
-        )
-
-    def last_lines(self) -> str:
-        """The last lines and the state of the process, for a report."""
-        shown = [
-            f"  {line.at:9.3f} {self.name}| {line.text}" for line in self._screen.last(LINES_SHOWN)
-        ]
-        if rest := self._screen.unfinished():
-            shown.append(f"            {self.name}| {rest}")
-        return "\n".join([f"{self.name}: {self.state()}", *shown])
+    def ending(self) -> Ending:
+        """The last rows and the state of the process, for a report."""
+        return self._session.ending()

@@ -141,11 +141,14 @@ def check_console(console: str) -> None:
     assert "[6/6] " in console
     assert "\x1b" not in console, "colours are for terminals"
     assert "test session starts" not in console
-    assert "wanted: the line 'Obi-wan'" in console
-    assert "yoda-1| no other active user" in console
-    assert "state:  running" in console
-    assert "case.py:" in console
-    assert "At index 0 diff: 'a' != 'b'" in console
+    failures = console[console.index("\nFAIL ") :]
+    assert "  S7       Every other active user\n" in failures
+    assert "  wanted   the line “Obi-wan”\n" in failures
+    assert "yoda-1 < no other active user\n" in failures
+    assert "  state    yoda-1: running\n" in failures
+    assert "  at       case.py:" in failures
+    assert "FAIL it_asserts: wanted “b”, saw “a”\n" in failures
+    assert "  wanted   b\n  seen     a\n" in failures
     assert "2 marks not examined here" in console
     assert "\n1 of 5\n" in console
 

@@ -9,8 +9,8 @@ from toom_scenarios import Client, Host, HostFile, Server, Stage, Terminal
 
 GUIDE = (Path(__file__).parents[2] / "scenarios" / "README.md").read_text(encoding="utf-8")
 FOR_THE_RUNNER = {  # public for other modules of the runner, no business of a case
-    *("Stage.close", "Stage.keeps_everything", "Stage.last_words", "Stage.promised"),
-    *("Terminal.fails", "Terminal.last_lines", "Terminal.settle", "Terminal.state"),
+    *("Stage.close", "Stage.done", "Stage.endings", "Stage.judged", "Stage.now"),
+    *("Stage.promised", "Terminal.ending", "Terminal.fails", "Terminal.settle"),
     "Host.machine",
 }
 KINDS = (Stage, Terminal, Client, Server, Host, HostFile)

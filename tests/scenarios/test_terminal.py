@@ -1,6 +1,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,7 @@ from toom_scenarios import Broken, ExpectationFailed, Stage
 from toom_scenarios.deadline import Deadline, wait_for
 from toom_scenarios.prompts import COMMAND, PASSWORD, USERNAME
 
-from .conftest import shell
+from .conftest import setting, shell
 
 PROMPT = f"printf '{COMMAND}'"
 
@@ -78,10 +79,39 @@ def test_a_failure_says_what_was_wanted_seen_and_whether_it_lives(bare_stage: St
     terminal = shell(bare_stage, "echo Error. han is offline; read x")
     with pytest.raises(ExpectationFailed) as caught:
         terminal.sees(r"room ID: (\d+)", within=0.3)
-    story = str(caught.value)
-    assert "host-1 waited 0.3 s for the line 'room ID: (\\\\d+)'" in story
-    assert "host-1| Error. han is offline" in story
-    assert "running" in story
+    assert caught.value.summary == "host-1 waited 0.3 s for the line “room ID: <number>”"
+    facts = caught.value.facts
+    assert facts.wanted == "the line “room ID: <number>”"
+    assert [line.split(" s ")[1] for line in facts.seen] == ["Error. han is offline"]
+    assert (facts.deadline, facts.state) == (0.3, "host-1: running")
+    assert facts.raw == r"room ID: (\d+)"
+    assert str(caught.value).splitlines()[1] == "wanted the line “room ID: <number>”"
+
+
+def test_the_last_rows_of_a_terminal_show_what_was_typed_and_what_came(bare_stage: Stage) -> None:
+    terminal = shell(bare_stage, f"{PROMPT}; read x; echo reply; {PROMPT}; read y; exit 3")
+    terminal.sees_prompt()
+    terminal.asks("hello")
+    ending = terminal.ending()
+    rows = [(row.sign, row.text) for row in ending.rows[1:]]
+    assert rows == [("<", COMMAND), (">", "hello"), ("<", "reply"), ("<", COMMAND)]
+    assert ending.rows[-1].at is None, "its line has not ended"
+    assert all(row.at is not None for row in ending.rows[:-1])
+    terminal.types("")
+    terminal.ends(3)
+    assert terminal.ending().state == "ended with status 3"
+
+
+def test_the_end_of_a_program_stands_where_it_happened(tmp_path: Path) -> None:
+    stage = Stage("test", tmp_path / "stage", setting())
+    first, second = shell(stage, "exit 3"), shell(stage, "read x; echo later; read y")
+    first.ends(3)
+    second.types("")
+    second.sees("later")
+    stage.close(None)
+    rows = (stage.folder / "timeline.txt").read_text().splitlines()
+    told = [row[10:].strip() for row in rows]
+    assert told.index("host-1 = ended with status 3") < told.index("host-2 < later")
 
 
 def test_a_death_is_told_at_once(bare_stage: Stage) -> None:
