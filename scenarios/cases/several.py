@@ -211,7 +211,8 @@ def a_client_that_falls_silent(stage: Stage) -> None:
     yoda, han = seats(stage, "Yoda", "Han")
     yoda.kill(signals.SIGSTOP)
     stage.promise("S3.5")
-    userlog.waits_until(lambda text: "; Yoda; " not in text, within=SILENCE + SLOW_LOOK)
+    with stage.awaits_limit(because="the line of a silent client goes within 15 s, SPEC S3"):
+        userlog.waits_until(lambda text: "; Yoda; " not in text, within=SILENCE + SLOW_LOOK)
     stage.promise("S3.3")
     userlog.comes_to(lines_of([han]))
     assert han.asks("ATU") == [NOBODY_ELSE]
