@@ -106,13 +106,23 @@ class HostFile:
             self._differs(patterns, self.lines(), limit)
         return found[0]
 
-    def waits_until(self, says: Callable[[str], bool], *, within: float | None = None) -> str:
-        """Wait until the text fulfils a condition. Returns the text."""
+    def waits_until(
+        self,
+        says: Callable[[str], bool],
+        *,
+        wanted: str = "as awaited",
+        within: float | None = None,
+    ) -> str:
+        """Wait until the text fulfils a condition. Returns the text.
+
+        Args:
+            wanted: what the file must be, for the report: "userlog.txt is not <wanted>".
+        """
         limit = PATIENCE * self._slowness if within is None else within
         found = wait_for(lambda: (text,) if says(text := self.text()) else None, Deadline(limit))
         if found is None:
             raise ExpectationFailed(
-                f"{self._machine.name}: {self.name} is not as awaited after {limit:.1f} s",
+                f"{self._machine.name}: {self.name} is not {wanted} after {limit:.1f} s",
                 facts=Facts(seen=tuple(map(visible, self.lines())), deadline=limit),
             )
         return found[0]
