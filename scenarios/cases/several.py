@@ -40,7 +40,7 @@ while not told.is_set() and time.monotonic() < end:
         looks.append(now)
         last = now
 looks.insert(0, half + os.read(held, 1 << 20))
-print(json.dumps([look and look.decode(errors="replace") for look in looks]), flush=True)
+print(json.dumps([None if look is None else look.decode(errors="replace") for look in looks]), flush=True)
 """
 
 
@@ -99,10 +99,12 @@ def comes_in(stage: Stage, server: Server, person: Client, there: list[Client]) 
     """Somebody has logged in: the list has a line more, and it is the last."""
     there.append(person)
     stage.promise("S3.1")
-    text = server.file("userlog.txt").waits_until(lambda text: has_a_line(person, text))
+    text = server.file("userlog.txt").waits_until(
+        lambda text: has_a_line(person, text), wanted=f"a list with a line of {person.user}"
+    )
     stage.promise("S3.2")
     wanted = [[str(number), client.user] for number, client in enumerate(there, start=1)]
-    assert numbers_and_names(text) == wanted, text
+    assert numbers_and_names(text) == wanted, f"not from 1, in order of log-in: {text!r}"
     stage.promise("S3.3")
     server.file("userlog.txt").comes_to(lines_of(there))
 
@@ -200,7 +202,9 @@ def clients_that_die(stage: Stage) -> None:
 
 def goes(server: Server, user: str) -> None:
     """Somebody's line goes, whatever becomes of the others."""
-    server.file("userlog.txt").waits_until(lambda text: f"; {user}; " not in text)
+    server.file("userlog.txt").waits_until(
+        lambda text: f"; {user}; " not in text, wanted=f"without {user}"
+    )
 
 
 @scenario("S3.5", "S3.3", builds_on="log_in_and_out", seconds=14)
@@ -212,7 +216,9 @@ def a_client_that_falls_silent(stage: Stage) -> None:
     yoda.kill(signals.SIGSTOP)
     stage.promise("S3.5")
     with stage.awaits_limit(because="the line of a silent client goes within 15 s, SPEC S3"):
-        userlog.waits_until(lambda text: "; Yoda; " not in text, within=SILENCE + SLOW_LOOK)
+        userlog.waits_until(
+            lambda text: "; Yoda; " not in text, wanted="without Yoda", within=SILENCE + SLOW_LOOK
+        )
     stage.promise("S3.3")
     userlog.comes_to(lines_of([han]))
     assert han.asks("ATU") == [NOBODY_ELSE]

@@ -20,8 +20,12 @@ def timestamps_tell_the_servers_time(stage: Stage) -> None:
     [yoda] = seats(stage, "Yoda")
     yoda.types("BCM hello")
     reply = yoda.sees(r"Broadcast message, #1 broadcast at (?P<at>.+)\.")
-    user = server.file("userlog.txt").waits_until(lambda text: text.count("; ") == 4)
-    log = server.file("messagelog.txt").waits_until(lambda text: text.count("; ") == 3)
+    user = server.file("userlog.txt").waits_until(
+        lambda text: text.count("; ") == 4, wanted="a line"
+    )
+    log = server.file("messagelog.txt").waits_until(
+        lambda text: text.count("; ") == 3, wanted="a line"
+    )
     end = stage.server_time()
     for at in (reply["at"], user.split("; ")[1], log.split("; ")[1]):
         assert re.fullmatch(AT, at), f"{at!r} is no timestamp"
