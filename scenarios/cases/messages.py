@@ -4,7 +4,6 @@ import re
 
 from toom_scenarios import Client, Stage, scenario
 from toom_scenarios.spec import (
-    AT,
     BROADCAST_ON_CONSOLE,
     BROADCAST_SENT,
     INVALID_COMMAND,
@@ -189,7 +188,9 @@ def the_others_in_order_of_log_in(stage: Stage) -> None:
     clients = [stage.terminal(host) for host in (here, there, there, here)]
     for client, user in zip(clients, ("Luke", "Yoda", "Obi-wan", "Han"), strict=True):
         client.logs_in(user, stage.password(user))
-    log = server.file("userlog.txt").waits_until(lambda text: text.count("\n") >= len(clients) - 1)
+    log = server.file("userlog.txt").waits_until(
+        lambda text: text.count("\n") >= len(clients) - 1, wanted="a list of four"
+    )
     since = {fields[2]: fields[1] for fields in (line.split("; ") for line in log.splitlines())}
     for caller in clients:
         reply = caller.asks("ATU")
@@ -225,37 +226,10 @@ def what_was_said_stays(stage: Stage) -> None:
     room = room_of(yoda, "Han")
     everywhere, there = broadcasts(yoda, "to all", talk), says(yoda, room, "to Han", in_room)
     yoda.leaves()
-    server.file("userlog.txt").waits_until(lambda text: "; Yoda; " not in text)
+    server.file("userlog.txt").waits_until(
+        lambda text: "; Yoda; " not in text, wanted="without Yoda"
+    )
     assert han.asks(f"RDM b {LONG_AGO}") == [everywhere.read_line]
     assert han.asks(f"RDM s {LONG_AGO}") == [f"room-{room}:", there.read_line]
     talk.check(server.file("messagelog.txt"))
     in_room.check(server.file(room_log(room)))
-
-
-@scenario(section="S13", part="")
-def messages_and_rooms_survive_a_restart(stage: Stage) -> None:
-    """«Messages and rooms survive a restart of the server (numbers go on; a half-written last line is repaired); active users do not.»"""
-    server = stage.server(attempts=3)
-    yoda, han = stage.clients(yoda="Yoda", han="Han")
-    talk = Talk()
-    broadcasts(yoda, "before", talk)
-    yoda.asks("SRB Han")
-    yoda.asks("SRM 1 in the room")
-    server.terminal.kill()
-    server.terminal.ends(None)
-    for client in (yoda, han):
-        client.sees_exactly("The server is gone.")
-    torn = server.file("messagelog.txt").text() + f"2; {talk.said[0].at}; Yoda; ha"
-    server.host.put("messagelog.txt", torn)
-    server.starts_again()
-    server.file("userlog.txt").has_lines([])
-    talk.check(server.file("messagelog.txt"))
-    yoda = stage.client("yoda-again", user="Yoda", host=yoda.host)
-    han = stage.client("han-again", user="Han", host=han.host)
-    broadcasts(han, "after", talk)
-    talk.check(server.file("messagelog.txt"))
-    told = "\n".join(han.asks(f"RDM s {LONG_AGO}"))
-    assert re.fullmatch(rf"room-1:\n#1; Yoda: in the room at {AT}\.", told), told
-    assert han.asks("SRB Yoda") == ["a separate room (ID: 1) already created for these users"]
-    han.types("SRM 1 on")
-    han.sees(rf"Separate room message, #2 sent to room 1 at {AT}\.")
