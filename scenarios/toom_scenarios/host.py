@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -52,11 +52,17 @@ class Host:
         name: unique in the stage.
         address: its IP address, as its peers see it.
         directory: the working directory of its programs; a path inside the host.
+
+    Args:
+        put: is told of each file that is put there: its name, and its size in bytes.
     """
 
-    def __init__(self, machine: Machine, *, slowness: float) -> None:
+    def __init__(
+        self, machine: Machine, *, slowness: float, put: Callable[[str, int], None] | None = None
+    ) -> None:
         self._machine = machine
         self._slowness = slowness
+        self._put = put
         self.name = machine.name
         self.address = machine.address
         self.directory = machine.directory
@@ -75,7 +81,10 @@ class Host:
         """Write a file: bytes, text, or a copy of a file of this machine."""
         if isinstance(content, Path) and not content.is_file():
             raise UsageError(f"no file {content}")
-        self._machine.write_file(name, content.encode() if isinstance(content, str) else content)
+        data = content.encode() if isinstance(content, str) else content
+        if self._put is not None:
+            self._put(name, data.stat().st_size if isinstance(data, Path) else len(data))
+        self._machine.write_file(name, data)
 
     @on(FILES)
     def remove(self, name: str) -> None:

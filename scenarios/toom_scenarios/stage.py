@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from .accounting import EVIDENCE, FORCED, HOSTS, PROGRAMS, PROMISED, REMOVAL, on
 from .accounts import ACCOUNTS, CREDENTIALS, credentials
 from .deadline import Deadline, pause
+from .diary import Diary
 from .errors import Unsupported, UsageError
 from .facts import Ending
 from .host import Host
@@ -23,7 +25,7 @@ from .implementation import Implementation, Program
 from .programs import Client, Server
 from .pump import Pump
 from .terminal import Terminal
-from .timeline import Timeline, Transcript
+from .timeline import Transcript
 from .verdict import Verdict
 
 SERVER_PORT: Final = 4000
@@ -68,7 +70,8 @@ class Stage:
         self.random = random.Random(f"{setting.seed}:{name}")
         self._setting = setting
         self._network = setting.driver.network(name, folder, setting.lifetime)
-        self._timeline = Timeline(folder / "timeline.txt")
+        self._diary = Diary(folder, here=setting.driver.name == "local")
+        self._timeline = self._diary.timeline
         self._pump = Pump()
         self._hosts: dict[str, Host] = {}
         self._terminals: list[Terminal] = []
@@ -84,7 +87,7 @@ class Stage:
             id: one of those that the scenario names.
         """
         self.promised = id
-        self._timeline.note(self._timeline.now(), "stage", "=", f"examines {id}")
+        self._diary.note(f"examines {id}")
 
     # --- hosts ----------------------------------------------------------------------------------
 
@@ -101,8 +104,10 @@ class Stage:
         return [self._hosts[name] for name in names]
 
     def _take(self, machine: Machine) -> None:
-        host = Host(machine, slowness=self._setting.slowness)
+        put = partial(self._diary.put, machine.name)
+        host = Host(machine, slowness=self._setting.slowness, put=put)
         self._hosts[machine.name] = host
+        self._diary.takes(machine)
         if self._setting.implementation.files is not None:
             _copy_tree(self._setting.implementation.files, host)
 
@@ -345,7 +350,7 @@ class Stage:
             promised: False where no length was promised and time must pass all the same, as for the
                 next second of a clock. `toom bench suite` adds these up: they are to be few.
         """
-        self._timeline.note(self._timeline.now(), "stage", "=", f"lets {seconds} s pass: {because}")
+        self._diary.note(f"lets {seconds:.3f} s pass: {because}")
         with on(PROMISED if promised else FORCED):
             pause(seconds)
 
@@ -356,7 +361,7 @@ class Stage:
         Args:
             because: the limit, in words; its time is booked as promised.
         """
-        self._timeline.note(self._timeline.now(), "stage", "=", f"awaits a limit: {because}")
+        self._diary.note(f"awaits a limit: {because}")
         with on(PROMISED):
             yield
 
@@ -382,8 +387,7 @@ class Stage:
     def judged(self, verdict: str, reason: str = "") -> None:
         """Write the verdict down; after a failure big files are kept in the evidence too."""
         self._failed = self._failed or verdict in (Verdict.FAIL, Verdict.BROKEN)
-        words = f"{verdict}: {reason}" if reason else verdict
-        self._timeline.note(self._timeline.now(), "stage", "=", words)
+        self._diary.note(f"{verdict}: {reason}" if reason else verdict)
 
     def close(self, largest: int | None) -> str:
         """Freeze, collect the evidence, remove everything.
@@ -410,6 +414,7 @@ class Stage:
         server_first = sorted(self._terminals, key=lambda each: isinstance(each, Client))
         for terminal in server_first:
             terminal.settle()
+        self._diary.settle()
         if not leaves:
             self._network.freeze()
             for terminal in server_first:
@@ -427,7 +432,7 @@ class Stage:
         if not self._setting.keep or self._setting.driver.name == "local":
             self._network.close()
         self._pump.close()
-        self._timeline.close()
+        self._diary.close()
 
 
 def _copy_tree(source: Path, host: Host, folder: str = "") -> None:

@@ -29,10 +29,10 @@ NEW_LINE: Final = "⏎"  # stands for a newline in a text, so that a row is a li
 TIME_OF_ROW: Final = re.compile(r" *([0-9]+\.[0-9]{3}) ")
 HEADING: Final = """\
 # Seconds since {began}, on the runner's clock; in order of time.
-# < printed   > typed   = done or found by the runner   ! failed   exact to some milliseconds
-# + - a line in a log, a file: came, went     when the file changed last; of several lines that came
-#                                             within a tenth of a second, all have the last one's
-# ~ the same, placed afterwards               by the time that the line itself tells: to the second
+# < printed   > typed   = done or found by the runner   ! failed: exact to some milliseconds.
+# + -  a line of a log or a file came, went: when the kernel says that the file was changed last,
+#      up to 10 ms early. Lines that came within a tenth of a second have the last one's time.
+# ~    a log's line, placed afterwards by the time that it tells itself: exact to a second.
 """
 
 
