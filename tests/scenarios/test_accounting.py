@@ -1,11 +1,16 @@
 """The clock with buckets."""
 
+import json
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from toom_scenarios import accounting
-from toom_scenarios.accounting import ANSWERS, FILES, HOSTS, Spent, accounted, on
+from toom_scenarios.accounting import ANSWERS, FILES, HOSTS, PROMISED, Spent, accounted, on
+from toom_scenarios.stage import Stage
 
 
 class Clock:
@@ -107,3 +112,51 @@ def test_an_inner_book_leaves_the_outer_one_open(clock: Clock) -> None:
 def test_there_are_no_other_buckets() -> None:
     with pytest.raises(ValueError, match="no bucket 'coffee'"), Spent().on("coffee"):
         pass
+
+
+def test_a_limit_that_is_awaited_is_promised(bare_stage: Stage, clock: Clock) -> None:
+    with accounted() as book:
+        with bare_stage.awaits_limit(because="15 s of silence"), on(ANSWERS):
+            clock.now += 15
+        with on(ANSWERS):
+            clock.now += 1
+    assert book.seconds() == {ANSWERS: 1.0, PROMISED: 15.0}
+
+
+CASE = '''
+from toom_scenarios import Stage, scenario
+
+@scenario(section="S6")
+def it_takes_time(stage: Stage) -> None:
+    """«Whoever reads a log after the reply finds the line in it.»"""
+    terminal = stage.command(stage.host("yoda"), "sh", "-c", "read x; echo $x; echo y")
+    stage.lets_pass(0.2, because="it is promised")
+    stage.lets_pass(0.1, because="a clock is coarse", promised=False)
+    terminal.types("x")
+    terminal.sees_exactly("x")
+    with stage.awaits_limit(because="what is slow is promised"):
+        terminal.sees_exactly("y")
+    stage.host("yoda").put("file", "text")
+    assert stage.host("yoda").file("file").text() == "text"
+'''
+
+
+def test_a_run_tells_where_the_time_of_each_scenario_went(tmp_path: Path) -> None:
+    (tmp_path / "case.py").write_text(CASE)
+    words = ["run", "./case.py", "--on", "local", "--report", "r", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "toom_scenarios", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    (row,) = json.loads(done.stdout)["scenarios"]
+    spent = row["spent"]
+    assert spent["promised"] >= 0.2
+    assert spent["forced"] >= 0.1
+    assert set(spent) >= {"hosts", "programs", "answers", "files", "evidence", "removal"}
+    assert sum(spent.values()) <= row["seconds"] + 0.01
+    notes = (tmp_path / "r" / "it_takes_time" / "timeline.txt").read_text()
+    assert "awaits a limit: what is slow is promised" in notes

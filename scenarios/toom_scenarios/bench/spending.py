@@ -88,7 +88,7 @@ class Spending:
         whole = self.whole().ours
         yield (
             f"{WHOLE} on {self.on}: {self.scenarios} scenarios, {self.workers} at a time,"
-            f" {len(self.rounds)} rounds"
+            f" {len(self.rounds)} round{'s' if len(self.rounds) != 1 else ''}"
         )
         yield f"median {whole.median:.1f} s, min {whole.min:.1f} s, max {whole.max:.1f} s"
         yield f"(at most {AT_MOST.get(self.on, '-')} s on two cores)"
