@@ -1,20 +1,26 @@
-"""Video, peer to peer (SPEC S12): what arrives is compared from outside, and it must play."""
+"""Sending files, peer to peer (SPEC S12, S5): films and any bytes, the way they take, the prompt beside them."""
 
 from pathlib import Path
 
-from toom_scenarios import Client, Mark, Stage, scenario
+from toom_scenarios import Client, Host, Mark, Stage, scenario
 from toom_scenarios.deadline import Deadline, wait_for
+from toom_scenarios.prompts import COMMAND
+from toom_scenarios.sockets import ESTABLISHED
 from toom_scenarios.spec import BROADCAST_SENT
+from toom_scenarios.transfers import (
+    Upload,
+    caught,
+    digest,
+    fill,
+    only_has,
+    sends,
+)
 from toom_scenarios.videos import VideoError, decode, large_video, sample_video
 
-SMALL = 60.0  # seconds that a small film may take, on a busy host
-UNDER_WAY = 1_000_000  # bytes after which a large film is surely on its way, and not yet there
+BASE = "a_file_arrives"
 LARGE = 180.0  # seconds for 50 MB: 2.5 Mbit/s, which any network has
-
-
-def film(stage: Stage) -> Path:
-    """The user's own video, or the sample."""
-    return stage.video or sample_video()
+FREIGHT = 8_000_000  # bytes whose way is followed through the network
+ASIDE = FREIGHT // 10  # bytes that may pass elsewhere meanwhile: requests, heartbeats
 
 
 def plays(stage: Stage, holder: Client, name: str) -> int:
@@ -31,182 +37,194 @@ def plays(stage: Stage, holder: Client, name: str) -> int:
     return report.frames
 
 
-def sends(presenter: Client, audience: Client, name: str) -> tuple[Mark, Mark]:
-    """UPD, up to the prompt that comes at once; where both stood before, since notices may follow."""
-    before = presenter.mark(), audience.mark()
-    presenter.types(f"UPD {audience.user} {name}")
-    presenter.sees_exactly(f"Sending {name} to {audience.user}")
-    presenter.sees_prompt()
-    return before
+@scenario("S12.1", builds_on="log_in_and_out", seconds=1)
+def a_file_arrives(stage: Stage) -> None:
+    """Yoda sends Han a small file, and Han has it."""
+    stage.server(attempts=3)
+    yoda, han = stage.clients(yoda="Yoda", han="Han")
+    yoda.host.put("notes.txt", "Do. Or do not.\n")
+    sends(yoda, han, "notes.txt").received(within=20)
+    assert han.file("Yoda_notes.txt").text() == "Do. Or do not.\n"
 
 
-def arrives(
-    presenter: Client, audience: Client, name: str, before: tuple[Mark, Mark], within: float
-) -> None:
-    """Both are told, and what arrived is byte-identical."""
-    audience.sees_exactly(f"Received {name} from {presenter.user}", within=within, since=before[1])
-    presenter.sees_exactly(f"{name} has been uploaded", within=within, since=before[0])
-    received, sent = f"{presenter.user}_{name}", name
-    assert audience.host.sha256(received) == presenter.host.sha256(sent), (
-        f"{received} is not {sent}"
-    )
-
-
-def nothing_else_is_there(client: Client, *names: str) -> None:
-    """Outside the hidden folder, the working directory holds exactly these files."""
-    there = [found.name for found in client.host.files() if not found.name.startswith(".toom/")]
-    assert sorted(there) == sorted(names), f"{client.name}'s directory holds {there}"
-
-
-def is_under_way(audience: Client, before: int) -> None:
-    """Wait until a file is coming in, whatever the program does with it."""
-    enough = before + UNDER_WAY
-    coming = wait_for(lambda: audience.host.received() > enough, Deadline(SMALL))
-    assert coming, f"less than {UNDER_WAY} bytes came to {audience.name} in {SMALL} s"
-
-
-@scenario(section="S12", part="upd", weight=2)
+@scenario("S12.17", "S12.1", "S12.4", "S12.11", builds_on=BASE, seconds=2)
 def a_video_from_one_terminal_to_another_and_back(stage: Stage) -> None:
-    """«The received file is byte-identical … **It is video, and it must be seen**: what arrives must play.»"""
-    source = film(stage)
-    name = source.name
+    """Yoda sends a film to Obi-wan, who watches it to its end and sends it back: it is the same to the last byte."""
+    source: Path = stage.video or sample_video()
     stage.server(attempts=3)
     yoda, obi = stage.clients(**{"yoda": "Yoda", "obi-wan": "Obi-wan"})
-    yoda.host.put(name, source)
-    arrives(yoda, obi, name, sends(yoda, obi, name), SMALL)
-    for told in (yoda, obi):
-        told.sees_prompt()
-    frames = plays(stage, obi, f"Yoda_{name}")
-    arrives(obi, yoda, f"Yoda_{name}", sends(obi, yoda, f"Yoda_{name}"), SMALL)
-    assert plays(stage, yoda, f"Obi-wan_Yoda_{name}") == frames
-    assert yoda.host.sha256(f"Obi-wan_Yoda_{name}") == yoda.host.sha256(name)
-    nothing_else_is_there(yoda, name, f"Obi-wan_Yoda_{name}")
-    nothing_else_is_there(obi, f"Yoda_{name}")
+    yoda.host.put(source.name, source)
+    frames = []
+    for presenter, audience, name in (
+        (yoda, obi, source.name),
+        (obi, yoda, f"Yoda_{source.name}"),
+    ):
+        stage.promise("S12.4")
+        film = sends(presenter, audience, name)
+        film.uploaded()
+        in_time = film.is_there()
+        film.received()
+        stage.promise("S12.1")
+        assert film.is_there(), f"{audience.name} has no {film.stored}"
+        stage.promise("S12.4")
+        assert in_time, f"{presenter.name} was told before {film.stored} was there"
+        for told in (presenter, audience):
+            told.sees_prompt()
+        stage.promise("S12.17")
+        frames.append(plays(stage, audience, film.stored))
+        stage.promise("S12.11")
+        film.arrives()
+    assert frames[0] == frames[1]
+    assert digest(yoda.host, f"Obi-wan_Yoda_{source.name}") == digest(yoda.host, source.name)
+    stage.promise("S12.1")
+    only_has(yoda, source.name, f"Obi-wan_Yoda_{source.name}")
+    only_has(obi, f"Yoda_{source.name}")
 
 
-@scenario(section="S12", part="upd")
-def several_transfers_at_once(stage: Stage) -> None:
-    """«several transfers, both ways, run at once, all over the one UDP port that each client announced»"""
-    small, large = film(stage), large_video()
+@scenario("S12.1", builds_on=BASE, seconds=2)
+def any_bytes_under_the_right_name(stage: Stage) -> None:
+    """Yoda sends Han an empty file, one byte, binary data, names without extension and in capitals."""
+    contents = {
+        "empty": b"",
+        "One.Byte": b"\n",
+        "README": "Grüße\r\nnot the last line".encode(),
+        "LECTURE.MP4": bytes(range(256)) * 3 + b"\x1a\r\n\0\0",
+        "notes.tar.gz": stage.random.randbytes(100_001),
+        "a;b'c\"%s$HOME": b"an odd name",
+    }
     stage.server(attempts=3)
+    yoda, han = stage.clients(yoda="Yoda", han="Han")
+    for name, content in contents.items():
+        yoda.host.put(name, content)
+    uploads = [sends(yoda, han, name) for name in contents]
+    for each in uploads:
+        each.received()
+        assert han.file(each.stored).bytes() == contents[each.name], f"{each.stored} differs"
+    only_has(han, *(f"Yoda_{name}" for name in contents))
+    only_has(yoda, *contents)
+
+
+def goes_straight(presenter: Client, audience: Client, others: dict[str, Host]) -> None:
+    """A file passes, from host to host, and hardly anything passes elsewhere meanwhile."""
+    came, went = audience.host.received(), presenter.host.sent()
+    before = {who: host.received() + host.sent() for who, host in others.items()}
+    sends(presenter, audience, "film.bin").arrives()
+    for who, host in others.items():
+        passed = host.received() + host.sent() - before[who]
+        assert passed < ASIDE, f"{passed} bytes passed at {who}, of a film of {FREIGHT}"
+    assert audience.host.received() - came >= FREIGHT, "it did not come over the network"
+    assert presenter.host.sent() - went >= FREIGHT, "it did not leave over the network"
+
+
+@scenario("S12.2", hosts=2, builds_on=BASE)
+def the_server_carries_no_byte(stage: Stage) -> None:
+    """While a film passes from Yoda to Han, next to nothing passes at the server and at Luke. Han moves, and the next one finds him there."""
+    server = stage.server(attempts=3)
     yoda, han, luke = stage.clients(yoda="Yoda", han="Han", luke="Luke")
-    pairs = [(yoda, han, large), (yoda, luke, small), (han, yoda, small), (luke, han, small)]
-    for presenter, audience, source in pairs:
-        presenter.host.put(f"for-{audience.name}.mp4", source)
-    under_way = []
-    for presenter, audience, source in pairs:
-        name, already = f"for-{audience.name}.mp4", audience.host.received()
-        under_way.append((presenter, audience, name, sends(presenter, audience, name)))
-        if source is large:
-            is_under_way(audience, already)
-    for presenter, audience, name, before in reversed(under_way):
-        arrives(presenter, audience, name, before, LARGE)
-        plays(stage, audience, f"{presenter.user}_{name}")
-    nothing_else_is_there(han, "for-yoda.mp4", "Yoda_for-han.mp4", "Luke_for-han.mp4")
+    fill(yoda.host, "film.bin", FREIGHT)
+    others = {"the server": server.host, "Luke's": luke.host}
+    goes_straight(yoda, han, others)
+    han.leaves()
+    moved = stage.client("falcon", user="Han", udp_port=8123)
+    goes_straight(yoda, moved, {**others, "Han's old host": han.host})
 
 
-@scenario(section="S12", part="upd")
+def obeys(client: Client, other: Client) -> None:
+    """Commands are answered as ever."""
+    client.types("BCM meanwhile")
+    client.sees(BROADCAST_SENT)
+    client.types("ATU")
+    client.sees(f"{other.user}, .+")
+
+
+@scenario("S12.3", "S12.9", hosts=2, builds_on=BASE)
+def the_prompt_while_a_file_stands_still(stage: Stage) -> None:
+    """Han's program is stopped in the middle of a film: Yoda has long had the prompt, and gives commands. Then Yoda's is, and Han does."""
+    stage.server(attempts=3)
+    yoda, han = stage.clients(yoda="Yoda", han="Han")
+    stage.promise("S12.3")
+    film = caught(yoda, han, "film.bin", stops=han)
+    film.announced()
+    yoda.sees_prompt()
+    stage.promise("S12.9")
+    obeys(yoda, han)
+    film.goes_on(han)
+    film.arrives()
+    film = caught(yoda, han, "more.bin", stops=yoda)
+    obeys(han, yoda)
+    film.goes_on(yoda)
+    film.arrives()
+
+
+@scenario("S12.9", builds_on=BASE, seconds=4)
 def a_large_video_while_commands_are_typed(stage: Stage) -> None:
-    """«Sending and receiving go on beside the prompt: both users can go on typing commands»"""
+    """Over 50 MB go from Yoda to Obi-wan, and both broadcast what they think of it."""
     source = large_video()
-    name = source.name
     server = stage.server(attempts=3)
     yoda, obi = stage.clients(**{"yoda": "Yoda", "obi-wan": "Obi-wan"})
-    yoda.host.put(name, source)
-    before = sends(yoda, obi, name)
+    yoda.host.put(source.name, source)
+    film = sends(yoda, obi, source.name)
     for number in range(1, 6):
         for client in (yoda, obi):
             client.types(f"BCM meanwhile {number}")
             client.sees(BROADCAST_SENT)
-    arrives(yoda, obi, name, before, LARGE)
-    plays(stage, obi, f"Yoda_{name}")
+    film.arrives(LARGE)
     assert len(server.file("messagelog.txt").lines()) == 10
-    nothing_else_is_there(obi, f"Yoda_{name}")
 
 
-@scenario(section="S12", part="upd")
-def uploads_that_are_refused(stage: Stage) -> None:
-    """«Offline or unknown user: `Obi-wan is offline`; no such file, a directory …, oneself: one clear line. Each time the prompt returns and nothing is sent. The user is checked before the file.»"""
-    stage.server(attempts=3)
+def stands_again(client: Client, notice: str, since: Mark) -> None:
+    """After a notice comes the prompt, and nothing between; what was typed before may follow it."""
+
+    def told() -> bool:
+        _, _, after = client.text(since=since).partition(notice)
+        return after.lstrip("\n").startswith(COMMAND)
+
+    assert wait_for(told, Deadline(5)), f"{client.name}: no prompt after {notice!r}"
+
+
+@scenario("S5.11", builds_on=BASE, seconds=2)
+def a_notice_and_a_line_that_is_being_typed(stage: Stage) -> None:
+    """Han has typed half a broadcast when a file comes, Yoda when one has been uploaded: they finish the line, and it is said."""
+    server = stage.server(attempts=3)
     yoda, han = stage.clients(yoda="Yoda", han="Han")
-    for name in ("lecture1.mp4", "folder/inside.mp4", ".hidden", "a..b"):
-        yoda.host.put(name, b"not even a film")
-    assert yoda.asks("UPD Obi-wan lecture1.mp4") == ["Obi-wan is offline"]
-    assert yoda.asks("UPD Grogu lecture1.mp4") == ["Grogu is offline"]
-    assert yoda.asks("UPD Obi-wan missing.mp4") == ["Obi-wan is offline"]
-    for line in (
-        *("UPD Han missing.mp4", "UPD Han folder", "UPD Yoda lecture1.mp4", "UPD Han .hidden"),
-        *(
-            "UPD Han ../../etc/passwd",
-            "UPD Han folder/inside.mp4",
-            "UPD Han a..b",
-            "UPD Han two words",
-        ),
-        "UPD Han " + "x" * 201,
-    ):
-        reply = yoda.asks(line)
-        assert len(reply) == 1, f"{line!r} is not refused by one line: {reply}"
-        assert not reply[0].startswith("Sending "), f"{line!r} was sent"
-    assert han.asks("ATU")  # a barrier: whatever was sent would have come by now
-    nothing_else_is_there(han)
+    yoda.host.put("notes.txt", "Size matters not.\n")
+    notes = Upload(yoda, han, "notes.txt", (yoda.mark(), han.mark()))
+    han.sends("BCM half of it before, ")
+    yoda.sends("UPD Han notes.txt\rBCM mine, ")
+    notes.received()
+    stands_again(han, "Received notes.txt from Yoda", notes.since[1])
+    notes.uploaded()
+    stands_again(yoda, "notes.txt has been uploaded", notes.since[0])
+    for client, rest in ((han, "half after"), (yoda, "too")):
+        client.types(rest)
+        client.sees(BROADCAST_SENT)
+    said = [
+        line.partition("; ")[2].partition("; ")[2] for line in server.file("messagelog.txt").lines()
+    ]
+    assert said == ["Han; half of it before, half after", "Yoda; mine, too"]
 
 
-@scenario(section="S12", part="upd", weight=0.5)
-def an_existing_file_is_replaced(stage: Stage) -> None:
-    """«An existing `presenter_filename` is replaced, atomically, only by a verified file»"""
-    stage.server(attempts=3)
-    yoda, han = stage.clients(yoda="Yoda", han="Han")
-    han.host.put("Yoda_notes.bin", b"old")
-    for content in (b"", b"x", stage.random.randbytes(100_000)):
-        yoda.host.put("notes.bin", content)
-        arrives(yoda, han, "notes.bin", sends(yoda, han, "notes.bin"), SMALL)
-        assert han.file("Yoda_notes.bin").bytes() == content
-    nothing_else_is_there(han, "Yoda_notes.bin")
-
-
-@scenario(section="S12", part="upd", weight=0.5)
-def a_peer_that_vanishes(stage: Stage) -> None:
-    """«a broken or refused transfer says so on both terminals that still live … and leaves nothing in the audience's directory, except inside the hidden folder `.toom/` … A peer silent for 15 s is gone.»"""
-    source = large_video()
-    name = source.name
-    stage.server(attempts=3)
+@scenario("S12.10", hosts=2, builds_on=BASE)
+def several_transfers_at_once(stage: Stage) -> None:
+    """One film stands still on its way from Yoda, one on its way to Yoda; small files pass both ways meanwhile, through the same port."""
+    server = stage.server(attempts=3)
+    here, *_ = stage.hosts("yoda", "han", "luke", "leia")
+    before = {each.port for each in here.sockets("udp")}
     yoda, han, luke, leia = stage.clients(yoda="Yoda", han="Han", luke="Luke", leia="Leia")
-    starts = []
-    for presenter, audience, gone in ((yoda, han, han), (luke, leia, luke)):
-        presenter.host.put(name, source)
-        already = audience.host.received()
-        starts.append(sends(presenter, audience, name))
-        is_under_way(audience, already)
-        gone.kill()
-    (yodas, _), (_, leias) = starts
-    yoda.sees(rf"Transfer of {name} to Han failed: .+", within=20, since=yodas)
-    leia.sees(rf"Transfer of {name} from Luke failed: .+", within=20, since=leias)
-    nothing_else_is_there(han)
-    nothing_else_is_there(leia)
-
-
-@scenario(section="S11", part="upd", weight=0.5)
-def leaving_while_files_are_on_their_way(stage: Stage) -> None:
-    """«Files still on their way are given up, and both sides are told as in S12.»"""
-    source = large_video()
-    name = source.name
-    stage.server(attempts=3)
-    yoda, han, luke = stage.clients(yoda="Yoda", han="Han", luke="Luke")
-    for presenter in (yoda, luke):
-        presenter.host.put(name, source)
-    already = han.host.received()
-    yodas, hans = sends(yoda, han, name)
-    is_under_way(han, already)
-    yoda.types("OUT")
-    yoda.sees(rf"Transfer of {name} to Han failed: .+", since=yodas)
-    yoda.sees_exactly("Bye, Yoda!", since=yodas)
-    yoda.ends(status=0)
-    han.sees(rf"Transfer of {name} from Yoda failed: .+", within=20, since=hans)
-    already = han.host.received()
-    lukes, hans = sends(luke, han, name)
-    is_under_way(han, already)
-    han.types("OUT")
-    han.sees(rf"Transfer of {name} from Luke failed: .+", since=hans)
-    han.sees_exactly("Bye, Han!", since=hans)
-    luke.sees(rf"Transfer of {name} to Han failed: .+", within=20, since=lukes)
-    nothing_else_is_there(han)
+    for client in (yoda, han):
+        for name in ("notes.txt", "more.txt"):
+            client.host.put(name, f"{name} of {client.user}\n")
+    out = caught(yoda, luke, "for-luke.bin", stops=luke)
+    back = caught(leia, yoda, "for-yoda.bin", stops=leia)
+    pairs = ((yoda, han), (han, yoda))
+    small = [sends(*pair, name) for name in ("notes.txt", "more.txt") for pair in pairs]
+    for each in small:
+        each.arrives()
+    ports = {each.port for each in here.sockets("udp")} - before
+    peers = {each.peer_port for each in here.sockets("tcp") if each.state == ESTABLISHED}
+    out.goes_on(luke)
+    back.goes_on(leia)
+    assert ports == {yoda.udp_port}, f"UDP ports of Yoda's host: {ports}"
+    assert peers <= {server.port}, f"TCP connections of Yoda's host to the ports {peers}"
+    out.arrives()
+    back.arrives()
