@@ -136,9 +136,9 @@ def rows(folder: Path) -> list[str]:
 
 def test_files_stand_between_what_was_typed_and_what_was_seen(tmp_path: Path) -> None:
     stage = Stage("test", tmp_path, setting())
-    script = (
-        f"echo begun; read x; echo '1; a' > {LOG}; mv given taken; sleep 0.05; echo done; read y"
-    )
+    slow = "sleep 0.05"  # more than the kernel's times may be early
+    work = f"{slow}; echo '1; a' > {LOG}; mv given taken; {slow}"
+    script = f"echo begun; read x; {work}; echo done; read y"
     stage.host("host").put("given", b"12345")
     terminal = shell(stage, script)
     terminal.sees("begun")
