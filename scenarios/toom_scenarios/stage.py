@@ -310,7 +310,7 @@ class Stage:
         values: Mapping[str, object] | None = None,
         **rest: Any,
     ) -> T:
-        argv = program.argv(**(values or {}))
+        argv = list(program.command) if values is None else program.argv(**values)
         what = f"{place.name} ({place.address}) $ {' '.join(argv)}"
         return self._watch(kind, name, what, place.machine.open(argv, program.environment), **rest)
 

@@ -81,3 +81,7 @@ def test_mistakes_are_told_in_a_line(tmp_path: Path, text: str, complaint: str) 
     with pytest.raises(UsageError, match=complaint) as caught:
         load(written(tmp_path, text))
     assert "\n" not in str(caught.value)
+
+
+def test_a_command_of_a_scenario_has_no_placeholders(bare_stage: Stage) -> None:
+    bare_stage.command(bare_stage.host("host"), "echo", "{word}").sees_exactly("{word}")
