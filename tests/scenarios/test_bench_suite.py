@@ -126,8 +126,13 @@ def runner(folder: Path, ends: int, says: str) -> tuple[str, ...]:
     return (sys.executable, str(script))
 
 
-def test_a_round_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def own_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports that are kept go with the test."""
     monkeypatch.setattr(suite.tempfile, "tempdir", str(tmp_path))
+
+
+def test_a_round_is_measured(tmp_path: Path) -> None:
     one = measure("local", 4, runner(tmp_path, 0, json.dumps(FIRST)))
     assert one.cpu >= 0.2
     assert one.wall >= 0.2
@@ -145,6 +150,7 @@ def test_the_report_of_a_round_that_did_not_pass_is_kept(tmp_path: Path) -> None
 def test_a_run_without_a_result_could_not_find_out(tmp_path: Path) -> None:
     with pytest.raises(Broken, match=r"status 3\): .*'run', '--on', 'docker', '--jobs', '9'"):
         measure("docker", 9, runner(tmp_path, 3, ""))
+    assert [path.name for path in tmp_path.iterdir()] == ["toom.py"]
 
 
 # --- the command

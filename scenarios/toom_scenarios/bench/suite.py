@@ -71,6 +71,7 @@ def measure(on: str, jobs: int, runner: Sequence[str] = RUNNER) -> Round:
     try:
         results: dict[str, Any] = json.loads(done.stdout)
     except ValueError as error:
+        shutil.rmtree(folder, ignore_errors=True)
         said = done.stderr[-WORDS_SHOWN:].strip()
         raise Broken(
             f"a run of the suite left no result (status {done.returncode}): {said}"
