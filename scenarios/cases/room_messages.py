@@ -20,6 +20,7 @@ from toom_scenarios.spec import (
 from toom_scenarios.talking import refusal, room_of, says, seats
 
 ROOM = "a_room_and_its_log"  # the scenario without which there is nowhere to talk
+TALK = "room_messages_and_their_logs"  # without which nobody can talk in one
 MOST = 8192  # bytes of a message; SPEC S5
 
 
@@ -69,7 +70,7 @@ def room_messages_and_their_logs(stage: Stage) -> None:
         talk.check(server.file(room_log(room)))
 
 
-@scenario("S9.4", "S9.5", builds_on=ROOM)
+@scenario("S9.4", "S9.5", builds_on=TALK)
 def rooms_that_one_cannot_talk_in(stage: Stage) -> None:
     """A room that nobody has built, and a room of others: each refusal says which, and the logs stay as they were."""
     server = stage.server(attempts=3)
@@ -89,7 +90,7 @@ def rooms_that_one_cannot_talk_in(stage: Stage) -> None:
     assert not server.file(room_log(3)).exists()
 
 
-@scenario("S9.6", builds_on=ROOM)
+@scenario("S9.6", builds_on=TALK)
 def room_messages_without_room_or_words(stage: Stage) -> None:
     """SRM without an ID, with an ID that is no number, without a message: the usage line, and nothing is sent."""
     server = stage.server(attempts=3)
@@ -136,7 +137,7 @@ def room_ids_that_are_no_decimal_digits(stage: Stage) -> None:
     talk.check(server.file(room_log(room)))
 
 
-@scenario("S9.1", "S5.8", "S5.9", "S6.5", builds_on="room_messages_and_their_logs")
+@scenario("S9.1", "S5.8", "S5.9", "S6.5", builds_on=TALK)
 def odd_messages_in_a_room(stage: Stage) -> None:
     """Spaces at both ends, tabs, every sign and 8 KiB come back as they were typed; control characters, invalid UTF-8 and one byte more are refused."""
     server = stage.server(attempts=3)
@@ -171,7 +172,7 @@ def odd_messages_in_a_room(stage: Stage) -> None:
 # --- RDM s --------------------------------------------------------------------------------------
 
 
-@scenario("S10.2", "S10.3", "S10.4", builds_on=ROOM)
+@scenario("S10.2", "S10.3", "S10.4", builds_on=TALK)
 def reading_what_was_said_in_a_room(stage: Stage) -> None:
     """Two of three members talk; all three read it under the room's heading, those who talked their own words too."""
     stage.server(attempts=3)

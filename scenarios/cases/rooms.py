@@ -11,6 +11,8 @@ from toom_scenarios.spec import (
 )
 from toom_scenarios.talking import refusal, room_of, seats
 
+ROOM = "a_room_and_its_log"  # the scenario without which no room can be built
+
 
 def builds(client: Client, *names: str) -> re.Match[str]:
     """Type SRB and see a room being built. The match has the groups `room` and `users`."""
@@ -49,7 +51,7 @@ def a_room_and_its_log(stage: Stage) -> None:
     assert room_logs(server) == [room_log(1), room_log(2)]
 
 
-@scenario("S8.7", "S8.1", "S8.6", builds_on="log_in_and_out")
+@scenario("S8.7", "S8.1", "S8.6", builds_on=ROOM)
 def rooms_of_three_to_five(stage: Stage) -> None:
     """Rooms of three, four and five: the members are listed caller first, then as typed; who is named twice is a member once."""
     stage.server(attempts=3)
@@ -71,7 +73,7 @@ def rooms_of_three_to_five(stage: Stage) -> None:
     assert twice == ["Leia", "Han", "Luke"]
 
 
-@scenario("S8.5", "S8.6", "S8.9", builds_on="log_in_and_out")
+@scenario("S8.5", "S8.6", "S8.9", builds_on=ROOM)
 def a_room_that_is_there_already(stage: Stage) -> None:
     """The same members get no second room, whoever asks and in whatever order; some of them, and some more, do get one."""
     server = stage.server(attempts=3)
@@ -94,7 +96,7 @@ def a_room_that_is_there_already(stage: Stage) -> None:
     assert room_of(luke, "Obi-wan") == max(two, three) + 1
 
 
-@scenario("S8.3", "S8.9", builds_on="log_in_and_out")
+@scenario("S8.3", "S8.9", builds_on=ROOM)
 def naming_nobody_or_oneself(stage: Stage) -> None:
     """SRB without a name, with one's own, alone and among others, is refused by one line each; nothing is made by it."""
     server = stage.server(attempts=3)
@@ -110,7 +112,7 @@ def naming_nobody_or_oneself(stage: Stage) -> None:
     assert room_of(yoda, "Obi-wan", "Luke") == 1
 
 
-@scenario("S8.4", "S8.9", builds_on="log_in_and_out")
+@scenario("S8.4", "S8.9", builds_on=ROOM)
 def unknown_and_offline_names(stage: Stage) -> None:
     """Whoever does not exist or is offline is named in the refusal, which says which of both it is; nothing is made by it."""
     server = stage.server(attempts=3)
@@ -138,7 +140,7 @@ def unknown_and_offline_names(stage: Stage) -> None:
     assert room_of(yoda, "Obi-wan") == 1
 
 
-@scenario("S8.8", "S8.9", builds_on="log_in_and_out")
+@scenario("S8.8", "S8.9", builds_on=ROOM)
 def all_faults_in_one_line_before_the_twin(stage: Stage) -> None:
     """Several faults make one line, unknown names before offline ones; that a room exists already is told only when no name is at fault."""
     server = stage.server(attempts=3)
@@ -167,7 +169,7 @@ def all_faults_in_one_line_before_the_twin(stage: Stage) -> None:
     assert room_of(luke, "Obi-wan") == max(there) + 1
 
 
-@scenario("S8.10", builds_on="log_in_and_out")
+@scenario("S8.10", builds_on=ROOM)
 def the_others_are_not_told_of_a_room(stage: Stage) -> None:
     """Obi-wan, who is in the new room, and Luke, who is not, see nothing of it at their terminals."""
     stage.server(attempts=3)

@@ -161,7 +161,7 @@ def clients_that_are_slow_or_silent(stage: Stage) -> None:
 @scenario("S13.2", builds_on=TALK, seconds=5)
 def a_stranger_who_sends_garbage(stage: Stage) -> None:
     """A stranger sends garbage, endless lines, huge lengths and half frames, opens and drops thousands of connections and holds a hundred: the others are served as ever."""
-    server = stage.server(attempts=3)
+    server = stage.server(attempts=3, stderr="errors.txt")
     yoda, obi = seats(stage, "Yoda", "Obi-wan")
     talk = Talk()
     are_served(yoda, obi, talk)
