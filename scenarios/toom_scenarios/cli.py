@@ -140,6 +140,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> Status:
+    from . import reports, video_file
     from . import run as runner
     from .discovery import select
     from .drivers import choose
@@ -147,6 +148,9 @@ def _run(options: argparse.Namespace) -> Status:
 
     selection = select(options.names)
     implementation = load(options.implementation)
+    reports.checked(options.report)
+    if options.video is not None:
+        video_file.checked(options.video)
     if not selection.chosen:
         raise Broken("there is no scenario to run")
     choice = choose(options.on)
@@ -241,7 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Broken as error:
         return _complain(error, Status.UNKNOWN)
     except KeyboardInterrupt:
-        return _complain("interrupted", Status.UNKNOWN)
+        return _complain("interrupted: nothing is marked", Status.UNKNOWN)
     except BrokenPipeError:
         # the reader of our output is gone; Python would complain once more at exit
         sys.stderr.close()

@@ -6,11 +6,13 @@ Belongs here: bookkeeping. Does not: drawing (progress.py), judging (plugin.py, 
 
 from __future__ import annotations
 
+import time
 from typing import Final, Protocol
 
 import pytest
 
 from . import accounting
+from .evidence import write_verdict
 from .facts import Diagnosis, unpacked
 from .results import NEVER_ENDED, Results, Row
 from .verdict import Verdict
@@ -43,6 +45,8 @@ class Controller:
         if row is None or row.started:
             return
         row.started, row.verdict, row.reason = True, Verdict.BROKEN, NEVER_ENDED
+        row.began = time.time()
+        write_verdict(self._results, row)
         self._results.save()
         self._progress.started(row)
 
@@ -81,6 +85,7 @@ class Controller:
         row.ended = True
         if row.reason == NEVER_ENDED and row.scenario.name in self._passed:
             row.verdict, row.reason = Verdict.PASS, ""
+        write_verdict(self._results, row)
         self._results.save()
         self._progress.ended(row)
 

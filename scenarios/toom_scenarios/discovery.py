@@ -48,7 +48,7 @@ def scenarios_in(path: Path) -> list[Scenario]:
 
     Raises:
         Broken: the file cannot be imported.
-        UsageError: a scenario declares what cannot be.
+        UsageError: it is no Python, or a scenario declares what cannot be.
     """
     spec = importlib.util.spec_from_file_location(f"toom_case_{path.stem}", path)
     if spec is None or spec.loader is None:
@@ -58,6 +58,9 @@ def scenarios_in(path: Path) -> list[Scenario]:
         spec.loader.exec_module(module)
     except UsageError:
         raise
+    except SyntaxError as error:
+        place = f"{error.filename or path}:{error.lineno or 1}"
+        raise UsageError(f"{place}: {error.msg}") from error
     except (
         Exception
     ) as error:  # a case file is a stranger's code: whatever it raises, it cannot be examined

@@ -16,6 +16,10 @@ from .hosts.engine import engine_answer
 from .hosts.local import find_mode, programs_path
 
 PACKAGES: Final = ("docker", "pexpect", "pytest", "xdist", "rich", "jinja2")
+NO_PERMISSION: Final = (
+    "join the group docker (`sudo usermod -aG docker $USER`, then log in anew) or use sudo;"
+    " local hosts need neither"
+)
 OLDEST_PYTHON: Final = (3, 11)
 
 
@@ -66,12 +70,18 @@ def examine() -> Findings:
         "container engine",
         answers,
         told,
-        "start one, or name it in DOCKER_HOST; local hosts need none",
+        _advice_on_engine(told),
     )
     images = _images() if answers else Finding("images", False, "not looked for, without an engine")
     tools = python.well and packages.well
     rows = (_user(), python, packages, engine, images, namespaces, programs, _video())
     return Findings(rows, docker=tools and answers, local=tools and programs.well)
+
+
+def _advice_on_engine(told: str) -> str:
+    if "permission denied" in told.lower():
+        return NO_PERMISSION
+    return "start one, or name it in DOCKER_HOST; local hosts need none"
 
 
 def _user() -> Finding:

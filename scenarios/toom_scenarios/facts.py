@@ -117,6 +117,20 @@ class Diagnosis:
         return json.dumps(self.as_json())
 
 
+def as_text(told: Diagnosis) -> str:
+    """All of it, line by line."""
+    lines = [*_under("at", told.place), *_under("done", told.done), *fact_lines(told.facts)]
+    for each in told.terminals:
+        lines += ["", f"{each.terminal}: {each.state}", *map(_shown, each.rows)]
+    if told.raw or told.facts.raw:
+        lines += ["", *told.facts.raw.splitlines(), *told.raw.splitlines()]
+    return "\n".join(lines)
+
+
+def _shown(row: Shown) -> str:
+    return f"{row.at:9.3f} {row.sign} {row.text}" if row.at is not None else f"{'':9} {row.text}"
+
+
 def unpacked(text: str) -> Diagnosis:
     """What `packed` gave."""
     told = json.loads(text)

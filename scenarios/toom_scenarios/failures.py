@@ -24,6 +24,7 @@ ROOM: Final = 48  # lines for all failures that are shown in full
 LEAST: Final = 12  # lines for each of them
 MOST_FACTS: Final = 6  # lines of what was wanted and seen, where room is scarce
 RAW_SHOWN: Final = 6  # lines of a traceback: its end tells most
+FAILURES: Final = (Verdict.FAIL, Verdict.BROKEN)
 NAME: Final = 8  # characters of the column of names
 
 
@@ -32,7 +33,11 @@ def print_failures(console: Console, results: Results) -> None:
     the last lines of the terminals.
     """
     failed = sorted(
-        (row for row in results.rows.values() if row.verdict in (Verdict.FAIL, Verdict.BROKEN)),
+        (
+            row
+            for row in results.rows.values()
+            if row.verdict in FAILURES and (row.ended or not results.interrupted)
+        ),
         key=lambda row: row.verdict is not Verdict.FAIL,
     )
     room = max(LEAST, ROOM // max(1, min(len(failed), IN_FULL)))
@@ -104,3 +109,17 @@ def skipped_lines(results: Results) -> list[str]:
         if row.verdict is Verdict.SKIPPED and row.started
     )
     return [f"{count} skipped, since {cause} failed" for cause, count in causes.items()]
+
+
+def interruption(results: Results) -> str:
+    """What was found before somebody ended the run."""
+    rows = list(results.rows.values())
+    failed = [row.scenario.name for row in rows if row.verdict is Verdict.FAIL]
+    cut = sum(row.started and not row.ended for row in rows)
+    found = [
+        f"{sum(row.verdict is Verdict.PASS for row in rows)} passed",
+        f"{len(failed)} failed ({', '.join(failed)})" if failed else "none failed",
+        *([f"{cut} were cut off"] if cut else []),
+        f"{sum(not row.started for row in rows)} never began",
+    ]
+    return f"interrupted: nothing is marked; of {len(rows)} scenarios {', '.join(found)}"

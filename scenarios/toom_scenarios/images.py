@@ -147,7 +147,9 @@ def connected() -> docker.DockerClient:
         requests.exceptions.RequestException,
         OSError,
     ) as refusal:
-        raise ImageError(f"no container engine answers at {where} ({_cause(refusal)})") from refusal
+        raise ImageError(
+            f"no container engine answers at {where} ({_cause(refusal)}){_hint(refusal)}"
+        ) from refusal
     return client
 
 
@@ -330,6 +332,12 @@ def _cause(refusal: Exception) -> str:
     if isinstance(refusal, OSError) and refusal.strerror:
         return refusal.strerror
     return str(getattr(refusal, "explanation", None) or refusal).strip()[:200]
+
+
+def _hint(refusal: Exception) -> str:
+    """What to do about an engine that is there and lets us not in."""
+    denied = isinstance(refusal, PermissionError) or "permission denied" in str(refusal).lower()
+    return ": join the group docker, or use sudo" if denied else ""
 
 
 def _to_stderr(line: str) -> None:

@@ -14,10 +14,11 @@ Relative paths are relative to the file. A placeholder without a value drops its
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,8 @@ from typing import Any, Final
 from .errors import UsageError
 
 PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+KEYS: Final = ("name", "server", "client", "files")
+PROGRAM_KEYS: Final = ("command", "environment")
 KNOWN: Final = {
     "server": {"port", "attempts"},
     "client": {"server", "port", "udp_port"},
@@ -88,8 +91,7 @@ def load(path: Path | None) -> Implementation:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: {error}") from error
-    if surplus := set(told) - {"name", "server", "client", "files"}:
-        raise UsageError(f"{path}: unknown key {sorted(surplus)[0]!r}")
+    _check_keys(told, KEYS, str(path))
     files = told.get("files")
     if files is not None:
         files = (path.parent / str(files)).resolve()
@@ -105,6 +107,8 @@ def load(path: Path | None) -> Implementation:
 
 def _program(told: Mapping[str, Any], role: str, path: Path) -> Program:
     table = told.get(role)
+    if isinstance(table, dict):
+        _check_keys(table, PROGRAM_KEYS, f"{path}: [{role}]")
     if (
         not isinstance(table, dict)
         or not isinstance(command := table.get("command"), list)
@@ -117,6 +121,15 @@ def _program(told: Mapping[str, Any], role: str, path: Path) -> Program:
     first, *rest = (_relative(str(word), path.parent) for word in command)
     environment = {str(name): str(value) for name, value in table.get("environment", {}).items()}
     return Program((first, *rest), environment)
+
+
+def _check_keys(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+    """Refuse a key that means nothing, and name the one that was meant."""
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise UsageError(f"{where}: unknown key {key!r}; {hint}")
 
 
 def _relative(word: str, folder: Path) -> str:

@@ -61,6 +61,8 @@ class Progress:
         """A scenario has its verdict."""
         self._running.pop(row.scenario.name, None)
         self._ended += 1
+        if row.verdict is Verdict.SKIPPED:
+            return  # one line for all of them, at the end
         width = len(str(self._total))
         line = Text(f"[{self._ended:>{width}}/{self._total}] ")
         line.append(

@@ -42,6 +42,7 @@ class Row:
     Attributes:
         promise: the one that was being examined when it failed; "" when it did not.
         started: it was begun; `ended`: it has its verdict, and its stage is gone.
+        began: when, in seconds since the epoch; 0 before.
         spent: seconds by bucket of accounting.py.
     """
 
@@ -56,6 +57,7 @@ class Row:
     promise: str = ""
     started: bool = False
     ended: bool = False
+    began: float = 0.0
     spent: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -89,7 +91,14 @@ class Row:
 
 @dataclass(slots=True)
 class Results:
-    """The run so far."""
+    """The run so far.
+
+    Attributes:
+        trouble: what broke outside of any scenario.
+        interrupted: by Ctrl-C or SIGTERM.
+        options: of the command line, for who runs a scenario again.
+        whole: marks of the suite of which these scenarios were chosen.
+    """
 
     on: str
     seed: int
@@ -98,9 +107,17 @@ class Results:
     rows: dict[str, Row] = field(default_factory=dict)
     seconds: float = 0.0
     trouble: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    options: tuple[str, ...] = ()
+    whole: Fraction = Fraction(0)
 
     def expect(self, chosen: Sequence[Scenario], marks: dict[str, Fraction]) -> None:
-        """Write down what will run."""
+        """Write down what will run.
+
+        Args:
+            marks: of every scenario of the suite, by name.
+        """
+        self.whole = sum(marks.values(), Fraction(0))
         for each in chosen:
             self.rows[each.name] = Row(each, marks[each.name], each.name)
         self.save()
@@ -153,7 +170,9 @@ class Results:
         never_ran = any(
             row.verdict is Verdict.SKIPPED and not row.started for row in self.rows.values()
         )
-        if Verdict.BROKEN in verdicts or self.trouble or never_ran or Verdict.PASS not in verdicts:
+        if Verdict.BROKEN in verdicts or never_ran or Verdict.PASS not in verdicts:
+            return Status.UNKNOWN
+        if self.trouble or self.interrupted:
             return Status.UNKNOWN
         return Status.PASSED
 

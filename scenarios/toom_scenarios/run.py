@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import secrets
 import signal
 import sys
@@ -24,12 +23,13 @@ from typing import IO, Final
 import pytest
 from rich.console import Console
 
+from . import reports
 from .controller import Controller
 from .discovery import Selection
 from .drivers import Choice
-from .errors import UsageError
-from .failures import print_failures
+from .failures import interruption, print_failures
 from .implementation import Implementation
+from .junit import write_junit
 from .marks import split
 from .options import RunOptions
 from .progress import Progress
@@ -37,6 +37,7 @@ from .report import write_report
 from .results import Results, Status
 from .scenario import Scenario
 from .table import print_table
+from .video_file import plainly_named
 
 INI: Final = Path(__file__).resolve().parent / "pytest.ini"
 JOBS_PER_CORE: Final = 2  # scenarios mostly wait
@@ -70,81 +71,54 @@ def any_seed() -> int:
     return random.SystemRandom().randrange(1, SEED_LIMIT)
 
 
-def report_folder(asked: Path | None, name: str) -> Path:
-    """Make the folder for what the run leaves; without one asked for, `reports/<time>-<name>` with
-    the link `latest`.
-
-    Raises:
-        UsageError: it cannot be made, or holds something already that is no report.
-    """
-    try:
-        if asked is not None:
-            asked.mkdir(parents=True, exist_ok=True)
-            if any(asked.iterdir()) and not (asked / "results.json").exists():
-                raise UsageError(f"--report {asked}: it holds other files")
-            return asked.resolve()
-        reports = _checkout(Path.cwd()) / "reports"
-        folder = _fresh(
-            reports, f"{datetime.now():%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}"
-        )
-        _link_latest(reports, folder.name)
-    except OSError as error:
-        raise UsageError(f"the report's folder cannot be made: {error}") from error
-    return folder
-
-
-def _checkout(here: Path) -> Path:
-    for folder in (here, *here.parents):
-        if (folder / "pyproject.toml").is_file() and (folder / "scenarios").is_dir():
-            return folder
-    return here
-
-
-def _fresh(reports: Path, name: str) -> Path:
-    for number in range(1, 1000):
-        folder = reports / (name if number == 1 else f"{name}-{number}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise UsageError(f"{reports} is full of {name}")
-
-
-def _link_latest(reports: Path, name: str) -> None:
-    fresh = reports / f".latest-{os.getpid()}"
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(name)
-    os.replace(fresh, reports / "latest")
-
-
 def perform(request: Request, console: Console) -> Results:
     """Run the scenarios, and leave the report."""
     chosen = request.selection.chosen
     name = chosen[0].name if len(chosen) == 1 else request.implementation.name
-    folder = report_folder(request.report, name)
-    run = f"{datetime.now():%H%M%S}-{os.getpid()}-{secrets.token_hex(2)}"
-    options = RunOptions(
-        run=run,
-        on=request.choice.on,
-        local_mode=request.choice.local_mode,
-        seed=request.seed,
-        report=str(folder),
-        implementation=str(request.implementation_file) if request.implementation_file else None,
-        video=str(request.video) if request.video else None,
-        keep=request.keep,
-        images=request.images,
-        suite=tuple(str(path) for path in request.selection.files),
-    )
+    folder = reports.made(request.report, name)
+    with reports.in_use(folder):
+        results = _performed(request, folder, console)
+    if request.report is None:
+        reports.prune(folder)
+    return results
+
+
+def _performed(request: Request, folder: Path, console: Console) -> Results:
+    chosen = request.selection.chosen
+    options = _options(request, folder)
     results = Results(options.on, options.seed, request.implementation.name, folder)
+    results.options = _further_words(request)
     results.expect(chosen, split(request.selection.suite))
     began = time.monotonic()
     with Progress(console, len(chosen)) as progress:
         _run_pytest(request, options, Controller(results, progress), results)
     results.seconds = time.monotonic() - began
     results.save()
+    write_junit(results)
     write_report(results)
     return results
+
+
+def _options(request: Request, folder: Path) -> RunOptions:
+    file, video = request.implementation_file, request.video
+    return RunOptions(
+        run=f"{datetime.now():%H%M%S}-{os.getpid()}-{secrets.token_hex(2)}",
+        on=request.choice.on,
+        local_mode=request.choice.local_mode,
+        seed=request.seed,
+        report=str(folder),
+        implementation=str(file) if file else None,
+        video=str(plainly_named(video, folder)) if video else None,
+        keep=request.keep,
+        images=request.images,
+        suite=tuple(str(path) for path in request.selection.files),
+    )
+
+
+def _further_words(request: Request) -> tuple[str, ...]:
+    """What the command line must say besides, to do the same again."""
+    told = {"--implementation": request.implementation_file, "--video": request.video}
+    return tuple(word for name, path in told.items() if path for word in (name, str(path)))
 
 
 def in_order(chosen: Sequence[Scenario], jobs: int) -> list[Scenario]:
@@ -190,7 +164,6 @@ def _run_pytest(
             "no:cacheprovider",
         ),
         *("-p", "no:faulthandler", "--import-mode", "importlib", "--toom-run", str(options.save())),
-        f"--junitxml={results.folder / 'junit.xml'}",
         *(
             ("-n", str(jobs), "--dist", "worksteal", "--max-worker-restart", "4")
             if jobs > 1
@@ -202,7 +175,7 @@ def _run_pytest(
     with _own_environment(), _terminated_is_interrupted(), redirect_stderr(noise):
         status = pytest.main(arguments, plugins=[controller])
     if status == pytest.ExitCode.INTERRUPTED:
-        results.trouble.append("interrupted")
+        results.interrupted = True
     elif status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         results.trouble.append(f"pytest ended with {status!r}\n{noise.getvalue()[-3000:]}")
 
@@ -241,7 +214,10 @@ def show(console: Console, results: Results) -> Status:
     for row in results.rows.values():
         if row.kept:
             console.print(f"kept {row.scenario.name}: {row.kept}", soft_wrap=True)
-    print_table(console, results)
+    if results.interrupted:
+        console.print(interruption(results), soft_wrap=True)
+    else:
+        print_table(console, results)
     console.print(f"report: {_near(results.folder / 'index.html')}", soft_wrap=True)
     return results.status()
 

@@ -8,13 +8,14 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from .marks import PARTS, shown, tally
+from .marks import PARTS, Part, shown, tally
 from .progress import STYLES
 from .results import Results, Row
 from .verdict import Verdict
 
 TEXT_WIDTH: Final = max(len(part.text) for part in PARTS)
 MARKS_WIDTH: Final = len("  0.33/1.25")
+NAMED: Final = 4  # scenarios of a row that are named; of the others, how many
 
 
 def print_table(console: Console, results: Results) -> None:
@@ -23,16 +24,34 @@ def print_table(console: Console, results: Results) -> None:
     for part in PARTS:
         rows = [row for row in results.rows.values() if row.scenario.part == part.name]
         if rows:
-            _print_row(console, part.text, _marks(rows), _remark(rows))
+            _print_row(console, part.text, _marks(rows), _share(part, rows) + _remark(rows))
     plain = [row for row in results.rows.values() if not row.scenario.part]
     if plain:
         passed = sum(row.verdict is Verdict.PASS for row in plain)
         _print_row(console, "scenarios without marks", f"{passed}/{len(plain)}", _remark(plain))
-    total = results.tally()
-    console.print(f"{shown(total.earned)} of {shown(total.possible)}")
-    if total.not_examined:
-        console.print(f"{shown(total.not_examined)} marks not examined here")
+    console.print(total_words(results), soft_wrap=True)
+    not_examined = results.tally().not_examined
+    if not_examined:
+        console.print(f"{shown(not_examined)} marks not examined here")
     _print_why(console, results)
+
+
+def total_words(results: Results) -> str:
+    """The marks of the run, and that there are more where only some scenarios were chosen."""
+    total = results.tally()
+    chosen = sum((row.marks for row in results.rows.values()), Fraction(0))
+    if not chosen:
+        return "no marks in this selection"
+    words = f"{shown(total.earned)} of {shown(total.possible)}"
+    if chosen < results.whole:
+        words += f" (only what was chosen counts; the whole suite has {shown(results.whole)})"
+    return words
+
+
+def _share(part: Part, rows: list[Row]) -> Text:
+    """Where not all scenarios of a part were chosen: what the part is worth."""
+    chosen = sum((row.marks for row in rows), Fraction(0))
+    return Text(f"of {shown(part.marks)}  " if chosen < part.marks else "", "dim")
 
 
 def _print_row(console: Console, text: str, marks: str, remark: Text) -> None:
@@ -59,7 +78,9 @@ def _remark(rows: list[Row]) -> Text:
         (Verdict.SKIPPED, "skipped"),
     ):
         if names := [row.scenario.name for row in rows if row.verdict is verdict]:
-            remark.append(f"{'; ' if remark else ''}{words}: {', '.join(names)}", STYLES[verdict])
+            more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+            told = ", ".join([*names[:NAMED], *more])
+            remark.append(f"{'; ' if remark else ''}{words}: {told}", STYLES[verdict])
     return remark
 
 
@@ -72,9 +93,10 @@ def _print_why(console: Console, results: Results) -> None:
         if row.verdict in (Verdict.FAIL, Verdict.BROKEN) and row.marks == Fraction(0)
     ]
     if without and total.earned == total.possible:
+        names = ", ".join(without[:NAMED]) + (", …" if len(without) > NAMED else "")
+        earn = "earns" if len(without) == 1 else "earn"
         console.print(
-            f"not passed: {', '.join(without)} earns no marks, and must pass all the same",
-            soft_wrap=True,
+            f"not passed: {names} {earn} no marks, and must pass all the same", soft_wrap=True
         )
     if not any(
         row.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.BROKEN) for row in results.rows.values()

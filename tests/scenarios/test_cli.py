@@ -165,6 +165,8 @@ def check_left_behind(report: Path) -> None:
     assert "<b>hello" not in page
     assert "http" not in page.replace("http-equiv", "")
     assert (report / "it_passes" / "terminals" / "yoda-1.txt").is_file()
+    for name in ("it_passes", "it_fails", "it_cannot_be_examined"):
+        assert json.loads((report / name / "verdict.json").read_text())["name"] == name
     assert (report / "it_fails" / "hosts" / "yoda" / "big").stat().st_size == 2_000_000
 
 
@@ -194,6 +196,7 @@ def test_json_is_all_there_is_on_stdout(tmp_path: Path) -> None:
         (UNSUPPORTED, 3),
         (PASSES + DIES, 3),
         ("import nowhere", 3),
+        ("def story(:", 2),
     ],
 )
 def test_statuses(tmp_path: Path, text: str, status: int) -> None:
@@ -228,6 +231,25 @@ def test_wrong_usage_is_2_and_one_line(
     assert status == 2
     assert said.out == ""
     assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--report", "letter.txt"), ("--video", "letter.txt"), ("--implementation", "letter.txt")],
+)
+def test_what_cannot_be_used_is_told_before_anything_else(
+    tmp_path: Path, arguments: tuple[str, str]
+) -> None:
+    (tmp_path / "letter.txt").write_text("Dear Yoda")
+    done = toom("run", case(tmp_path, PASSES), "--on", "local", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_run_can_be_repeated_into_the_same_folder(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = toom("run", case(tmp_path, PASSES), "--on", "local", "--report", "r", cwd=tmp_path)
+        assert done.returncode == 0, done.stdout
 
 
 def test_a_report_never_overwrites_other_files(tmp_path: Path) -> None:
@@ -328,13 +350,14 @@ def test_nothing_outlives_a_runner_that_is_ended(
 ) -> None:
     mark = f"{7000 + os.getpid() % 1000}.{number}{scenarios}"
     name = case(tmp_path, *(WAITS.format(each, mark) for each in range(scenarios)))
-    runner = subprocess.Popen(
-        [sys.executable, "-m", "toom_scenarios", "run", name, "--on", "local", "--report", "r"],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "TOOM_LOCAL": "loopback" if kind == "loopback" else ""},
-    )
+    with (tmp_path / "said").open("w") as said:
+        runner = subprocess.Popen(
+            [sys.executable, "-m", "toom_scenarios", "run", name, "--on", "local", "--report", "r"],
+            cwd=tmp_path,
+            stdout=said,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "TOOM_LOCAL": "loopback" if kind == "loopback" else ""},
+        )
     sleepers = f"sleep {mark}"
     assert wait_for(lambda: commands().count(sleepers) == 2 * scenarios, Deadline(20))
     runner.send_signal(number)
@@ -344,3 +367,4 @@ def test_nothing_outlives_a_runner_that_is_ended(
     assert {row["verdict"] for row in document["scenarios"]} <= {"broken", "skipped"}
     if number != signal.SIGKILL:
         assert status == 3
+        assert "interrupted: nothing is marked" in (tmp_path / "said").read_text()

@@ -102,3 +102,9 @@ def test_a_scenario_must_quote(folder: Path) -> None:
     (folder / "wrong.py").write_text(CASE.format("wrong").replace('"""«quote one»"""', "pass"))
     with pytest.raises(UsageError, match="a docstring must say"):
         names(folder=folder)
+
+
+def test_what_is_no_python_is_the_users_mistake_with_its_line(folder: Path) -> None:
+    (folder / "wrong.py").write_text("\n\ndef story(:\n    pass\n")
+    with pytest.raises(UsageError, match=r"wrong\.py:3: invalid syntax"):
+        select([], folder)

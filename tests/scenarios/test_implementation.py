@@ -85,3 +85,19 @@ def test_mistakes_are_told_in_a_line(tmp_path: Path, text: str, complaint: str) 
 
 def test_a_command_of_a_scenario_has_no_placeholders(bare_stage: Stage) -> None:
     bare_stage.command(bare_stage.host("host"), "echo", "{word}").sees_exactly("{word}")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('nmae = "x"', "unknown key 'nmae'; did you mean 'name'?"),
+        ("zzz = 1", "unknown key 'zzz'; there are name, server, client, files"),
+        ('[server]\ncomand = ["x"]', "[server]: unknown key 'comand'; did you mean 'command'?"),
+    ],
+)
+def test_a_slip_of_the_pen_is_named(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "other.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        load(file)
+    assert str(caught.value).endswith(words)

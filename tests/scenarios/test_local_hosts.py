@@ -95,7 +95,7 @@ def test_a_file_is_compared_line_by_line_and_the_difference_shown(bare_stage: St
     host.put("log", "1; Yoda\n2; Han\n")
     host.file("log").has_lines([r"1; Yoda", r"2; \w+"])
     with pytest.raises(
-        AssertionError, match=r"(?s)has not the lines.*2: wanted '2; Leia'.*seen   '2; Han'"
+        AssertionError, match=r"(?s)has not the lines.*\nwanted 2; Leia\nseen   2; Han"
     ):
         host.file("log").has_lines(["1; Yoda", "2; Leia"])
     with pytest.raises(AssertionError, match="has no file nothing.txt"):

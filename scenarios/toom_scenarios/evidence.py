@@ -1,0 +1,65 @@
+"""verdict.json: beside each scenario's evidence, what it was and how it ended.
+
+Belongs here: its schema. What a whole run says is in results.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from .discovery import cases_folder
+from .promises import about
+from .results import Results, Row
+
+VERDICT: Final = "verdict.json"
+SCHEMA: Final = 1
+
+
+def write_verdict(results: Results, row: Row) -> Path:
+    """Write it into the scenario's folder."""
+    folder = results.folder / row.directory
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f".{VERDICT}.new"
+    document = json.dumps(_document(results, row), indent=1, ensure_ascii=False)
+    unfinished.write_text(document + "\n", encoding="utf-8", errors="backslashreplace")
+    os.replace(unfinished, folder / VERDICT)
+    return folder / VERDICT
+
+
+def _document(results: Results, row: Row) -> dict[str, Any]:
+    scenario = row.scenario
+    named = [{"id": each.id, "quote": each.quote} for each in about(scenario)]
+    began = datetime.fromtimestamp(row.began).astimezone() if row.began else None
+    return {
+        "schema": SCHEMA,
+        "name": scenario.name,
+        "story": scenario.story,
+        "section": scenario.section,
+        "part": scenario.part,
+        "marks": round(float(row.marks), 4),
+        "promises": named or [{"id": "", "quote": scenario.quote}],
+        "verdict": str(row.verdict),
+        "reason": row.reason,
+        "promise": row.promise,
+        "implementation": results.implementation,
+        "began": began.isoformat(timespec="milliseconds") if began else "",
+        "seconds": round(row.seconds, 3),
+        "again": again(results, row),
+        "file": str(scenario.path),
+        "line": scenario.line,
+        "kept": row.kept,
+        "diagnosis": row.diagnosis.as_json() if row.diagnosis is not None else None,
+    }
+
+
+def again(results: Results, row: Row) -> str:
+    """The command that runs this scenario in the same way."""
+    own = row.scenario.path.parent == cases_folder()
+    name = row.scenario.name if own else str(row.scenario.path)
+    words = ["toom", "run", name, "--on", results.on, "--seed", str(results.seed)]
+    return shlex.join([*words, *results.options])
