@@ -1,110 +1,155 @@
 """`make mutants`: run every mutant on local hosts, print who killed it, and count.
 
-Exit status: 0 all were killed and the healthy programs pass; 1 some survived; 3 could not find out.
+The scenarios that name a mutant's promise run, and one of another part, which must pass. With
+--generate mutants that nobody wrote are drawn and tried against all that concerns them.
+
+Exit status: 0 all were killed and the healthy programs pass; 1 some survived; 2 wrong usage; 3
+could not find out.
 """
 
 import argparse
-import json
-import subprocess
+import os
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tests.mutants.mutant import BadPatch, Mutant, make, mutants
+from tests.mutants import generated, matrix
+from tests.mutants.generated import Chosen
+from tests.mutants.mutant import Mutant, mutants
+from tests.mutants.programs import BadPatch, Programs
+from tests.mutants.suite import NoSuite, Suite
+from tests.mutants.trial import Bench, Fate, Result
 
-TOOM: Final = Path(sys.executable).parent / "toom"
-AT_ONCE: Final = 3  # mutants that run side by side; they mostly wait for terminals
-TIME_LIMIT: Final = 300.0  # seconds for one mutant
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the scenarios said of one mutant."""
-
-    mutant: Mutant
-    verdict: str  # of the scenario that must fail
-    control: str  # of the one that must pass
-    reason: str
-
-    @property
-    def killed(self) -> bool:
-        """A kill is a `fail` of the named scenario, while another part passes."""
-        return self.verdict == "fail" and self.control == "pass"
-
-    def __str__(self) -> str:
-        """Give the mutant's row of the table."""
-        word = "killed  " if self.killed else "SURVIVED"
-        by = f"{self.mutant.killed_by}: {self.verdict}, control: {self.control}"
-        return f"{word} {self.mutant.name:42} {by}\n         {self.mutant.what}"
+PER_CORE: Final = 3  # mutants side by side; they mostly wait for terminals and clocks
+PASSED: Final = 0  # exit statuses; CONTRACT
+SURVIVED: Final = 1
+UNKNOWN: Final = 3
 
 
-def verdicts(implementation: Path, names: Sequence[str], jobs: int) -> dict[str, tuple[str, str]]:
-    """Run scenarios; give verdict and reason of each. What did not run is `broken`."""
-    report = implementation.parent / "report"
-    command = [str(TOOM), "run", *names, "--on", "local", "--implementation", str(implementation)]
-    command += ["--report", str(report), "--jobs", str(jobs), "--json"]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIME_LIMIT, check=False
-        )
-        told = json.loads(done.stdout)["scenarios"]
-    except (subprocess.TimeoutExpired, ValueError, KeyError) as exc:
-        return dict.fromkeys(names, ("broken", f"no result: {exc!r}"))
-    found = {row["name"]: (row["verdict"], row["reason"]) for row in told}
-    return {name: found.get(name, ("broken", "it did not run")) for name in names}
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make mutants ARGS=…", description=__doc__)
+    parser.add_argument("names", nargs="*", help="of mutants; default: all")
+    parser.add_argument("--wide", action="store_true", help="run the whole suite against each")
+    parser.add_argument("--survivors", action="store_true", help="try those that should survive")
+    parser.add_argument(
+        "--generate", type=int, default=0, metavar="N", help="draw and try new ones"
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the draw (default 1)")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=PER_CORE * len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="mutants side by side (default: three for each core)",
+    )
+    return parser.parse_args(argv)
 
 
-def examine(mutant: Mutant) -> Result:
-    """Make a mutant, run its two scenarios, and look."""
-    with tempfile.TemporaryDirectory(prefix="toom-mutant-") as directory:
-        try:
-            implementation = make(mutant, Path(directory))
-        except BadPatch as exc:
-            return Result(mutant, "broken", "broken", str(exc))
-        said = verdicts(implementation, [mutant.killed_by, mutant.control], jobs=2)
-    verdict, reason = said[mutant.killed_by]
-    return Result(mutant, verdict, said[mutant.control][0], reason)
+def choose(options: argparse.Namespace, chosen: Sequence[Chosen]) -> list[Mutant]:
+    """The mutants that were asked for.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    if options.generate:
+        known = [each.mutant.name for each in chosen]
+        drawn = generated.draw(options.seed, options.generate, leave=known)
+        return [generated.mutant_of(name) for name in drawn]
+    if options.survivors:
+        return [each.mutant for each in chosen if each.survives]
+    every = mutants() + [each.mutant for each in chosen if not each.survives]
+    by_name = {mutant.name: mutant for mutant in every}
+    by_name |= {each.mutant.name: each.mutant for each in chosen} if options.names else {}
+    return [by_name[name.removeprefix("~")] for name in options.names] or every
 
 
-def healthy(names: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Run the same scenarios against the programs as they are."""
-    with tempfile.TemporaryDirectory(prefix="toom-mutant-") as directory:
-        return verdicts(make(None, Path(directory)), names, jobs=4)
+def examine(
+    options: argparse.Namespace, chosen: Sequence[Mutant], bench: Bench
+) -> Iterator[Result]:
+    """Try the mutants side by side, and print each as it is known."""
+    wide = bool(options.generate or options.survivors or options.wide)
+    attempt = partial(bench.try_one, wide=wide, to_the_end=options.wide)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for result in pool.map(attempt, chosen):
+            print(matrix.row(result), flush=True)
+            yield result
+
+
+def is_healthy(bench: Bench, chosen: Sequence[Mutant], options: argparse.Namespace) -> bool:
+    """Run what will be asked against the programs as they are.
+
+    A draw goes on without the scenarios that they do not pass.
+    """
+    wide = bool(options.generate or options.survivors or options.wide)
+    wanted = {name for mutant in chosen for name in bench.wanted(mutant, wide=wide)}
+    print(
+        f"{len(chosen)} mutants on local hosts; first the healthy programs: "
+        f"{len(wanted)} scenarios …",
+        flush=True,
+    )
+    ill = bench.run_healthy(sorted(wanted), options.jobs)
+    for row in ill:
+        print(f"the healthy programs do not pass {row.scenario}: {row.verdict}: {row.reason}")
+    return not ill or bool(options.generate)
+
+
+def report(
+    results: Sequence[Result], suite: Suite, chosen: Sequence[Chosen], *, is_whole: bool
+) -> int:
+    """Print the matrix and the count, and leave both in a file when all were examined.
+
+    Returns:
+        The exit status.
+    """
+    print("\nkill matrix: the mutants that each promise has killed (~ generated)")
+    print(*matrix.matrix(results, suite), sep="\n")
+    if is_whole:
+        print(*matrix.idle(results, suite), sep="\n")
+        print("\ngenerated, expected to survive, and why:")
+        print(*matrix.survivors(chosen), sep="\n")
+        matrix.save(results, suite, chosen)
+    print()
+    for result in results:
+        if result.fate is not Fate.KILLED:
+            print(matrix.row(result))
+    killed = sum(result.fate is Fate.KILLED for result in results)
+    print(f"{killed} of {len(results)} mutants killed")
+    fates = {result.fate for result in results}
+    if fates & {Fate.SURVIVED, Fate.DEAD}:
+        return SURVIVED
+    return UNKNOWN if Fate.UNKNOWN in fates else PASSED
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Examine the mutants that are named, or all."""
-    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
-    parser.add_argument("names", nargs="*", help="names of patches, without .patch")
-    options = parser.parse_args(argv)
-    every = mutants()
-    if unknown := set(options.names) - {mutant.name for mutant in every}:
-        parser.error(f"no such mutant: {', '.join(sorted(unknown))}")
-    chosen = [mutant for mutant in every if not options.names or mutant.name in options.names]
-    names = sorted({name for mutant in chosen for name in (mutant.killed_by, mutant.control)})
-    print(f"{len(chosen)} mutants on local hosts; first the healthy programs …", flush=True)
-    said = healthy(names)
-    if ill := {name: row for name, row in said.items() if row[0] != "pass"}:
-        for name, (verdict, reason) in ill.items():
-            print(f"the healthy programs do not pass {name}: {verdict}: {reason}")
-        print(f"0 of {len(chosen)} mutants killed")
-        return 3
-    results = []
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for result in pool.map(examine, chosen):
-            print(result, flush=True)
-            results.append(result)
-    for result in results:
-        if not result.killed:
-            print(f"survivor {result.mutant.name}: {result.reason or 'nothing was seen'}")
-    killed = sum(result.killed for result in results)
-    broken = any("broken" in (result.verdict, result.control) for result in results)
-    print(f"{killed} of {len(results)} mutants killed")
-    return 0 if killed == len(results) else 3 if broken else 1
+    options = parse(argv)
+    began = time.monotonic()
+    try:
+        suite, selection = Suite.ask(), generated.selection()
+        chosen = choose(options, selection)
+    except KeyError as exc:
+        print(f"no such mutant: {exc.args[0]}", file=sys.stderr)
+        return 2
+    except (NoSuite, BadPatch) as exc:
+        print(exc, file=sys.stderr)
+        return UNKNOWN
+    with tempfile.TemporaryDirectory(prefix="toom-healthy-") as directory:
+        bench = Bench(Programs(Path(directory)), suite)
+        if not is_healthy(bench, chosen, options):
+            print(f"0 of {len(chosen)} mutants killed")
+            return UNKNOWN
+        results = list(examine(options, chosen, bench))
+    if options.generate:
+        print("\nfor tests/mutants/generated.toml:\n")
+        print(*map(matrix.as_toml, results), sep="\n")
+    print(f"{time.monotonic() - began:.0f} s")
+    is_whole = not (options.names or options.generate or options.survivors)
+    return report(results, suite, selection, is_whole=is_whole)
 
 
 if __name__ == "__main__":

@@ -1,74 +1,77 @@
-"""One mutant: its patch, and the broken programs that it makes."""
+"""One mutant: what is broken, and the promise that must see it.
+
+Belongs here: the patch files of this folder and their headers. Does not: mutants that nobody wrote
+(generated.py), running anything.
+"""
 
 import re
-import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).parents[2]
+from tests.mutants.programs import BadPatch, Change
+
 FOLDER: Final = Path(__file__).parent
-SOURCES: Final = ("protocol", "server", "client")
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """What a patch file says."""
+    """A broken program.
+
+    Attributes:
+        name: of the patch file, or of the site.
+        what: what is broken, in a sentence.
+        change: how.
+        promise: the id of the one that must see it (scenarios/promises.toml); "": any may.
+        control: a scenario, or a part of which the quickest is taken; "" leaves the choice open.
+        generated: nobody wrote it.
+    """
 
     name: str
-    patch: Path
     what: str
-    killed_by: str
-    control: str
+    change: Change
+    promise: str = ""
+    control: str = ""
+    generated: bool = False
 
 
-class BadPatch(Exception):
-    """The patch does not fit the programs as they are now, or lacks a header."""
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A patch file."""
+
+    path: Path
+
+    def apply(self, directory: Path) -> None:
+        """Break the sources in a directory.
+
+        Raises:
+            BadPatch: it does not apply.
+        """
+        command = ["git", "apply", "--unidiff-zero", str(self.path)]
+        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BadPatch(f"{self.path.name}: {done.stderr.strip()}")
 
 
 def mutants() -> list[Mutant]:
-    """Read every patch of this folder, in order of name."""
-    return [_read(path) for path in sorted(FOLDER.glob("*.patch"))]
-
-
-def make(mutant: Mutant | None, directory: Path) -> Path:
-    """Write the broken programs into a directory; give their implementation file.
-
-    Args:
-        mutant: None makes the healthy programs, the same way.
-        directory: where they go.
+    """Read every patch of this folder, in order of name.
 
     Raises:
-        BadPatch: the patch does not apply.
+        BadPatch: a header is missing.
     """
-    for name in SOURCES:
-        leave = shutil.ignore_patterns("__pycache__", "*.txt")
-        shutil.copytree(ROOT / name, directory / name, ignore=leave)
-    if mutant is not None:
-        command = ["git", "apply", "--unidiff-zero", str(mutant.patch)]
-        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise BadPatch(f"{mutant.patch.name}: {done.stderr.strip()}")
-    implementation = directory / "implementation.toml"
-    name = "healthy" if mutant is None else mutant.name
-    python = sys.executable
-    implementation.write_text(f"""\
-name = "{name}"
-[server]
-command = ["{python}", "server/server.py", "{{port}}", "{{attempts}}"]
-[client]
-command = ["{python}", "client/client.py", "{{server}}", "{{port}}", "{{udp_port}}"]
-""")
-    return implementation
+    return [read(path) for path in sorted(FOLDER.glob("*.patch"))]
 
 
-def _read(path: Path) -> Mutant:
-    text = path.read_text()
-    header = text.split("\n--- ", 1)[0]
-    said = dict(re.findall(r"(?m)^(killed-by|control): (\w+)$", header))
-    if set(said) != {"killed-by", "control"}:
-        raise BadPatch(f"{path.name}: needs the lines `killed-by:` and `control:`")
-    what = header.split("\n", 1)[0]
-    return Mutant(path.stem, path, what, said["killed-by"], said["control"])
+def read(path: Path) -> Mutant:
+    """Read the lines before a patch.
+
+    Raises:
+        BadPatch: `killed-by:` is missing.
+    """
+    header = path.read_text().split("\n--- ", 1)[0]
+    what, *lines = header.split("\n")
+    said = dict(re.findall(r"(?m)^(killed-by|control): (\S+)$", "\n".join(lines)))
+    if "killed-by" not in said:
+        raise BadPatch(f"{path.name}: needs the line `killed-by: PROMISE`")
+    return Mutant(path.stem, what, Patch(path), said["killed-by"], said.get("control", ""))
