@@ -67,7 +67,7 @@ def bursts_of_broadcasts_and_reading(stage: Stage) -> None:
             assert seen == [said.read_line for said in talk.said[: len(seen)]], client.user
 
 
-@scenario("S13.1", builds_on=("a_room_and_its_log", "room_messages_and_their_logs"))
+@scenario("S13.1", builds_on="a_message_in_a_room")
 def rooms_built_and_used_at_once(stage: Stage) -> None:
     """Four people paste SRB for every company they could be of, then all talk in the room of four: each room is built once, each message has a number."""
     server = stage.server(attempts=3)
@@ -96,7 +96,7 @@ def rooms_built_and_used_at_once(stage: Stage) -> None:
                 assert room not in built, f"room {room} was built twice"
                 built.add(room)
     assert len(rooms) == len(built) == 11, f"11 companies of four people, rooms {built}"
-    assert built == set(range(1, 12)), f"IDs have holes: {built}"
+    assert max(built) - min(built) == 10, f"IDs have holes: {built}"
     for members, ids in rooms.items():
         assert len(set(ids)) == 1, f"{members} were told different rooms: {ids}"
     all_four, talk = rooms[frozenset(users)][0], Talk()
