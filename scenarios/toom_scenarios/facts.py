@@ -82,11 +82,16 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The last rows of a terminal, and whether its program lives."""
+    """The last rows of a terminal, and whether its program lives.
+
+    Attributes:
+        transcript: the file that has all rows, below the scenario's folder.
+    """
 
     terminal: str
     state: str
     rows: tuple[Shown, ...]
+    transcript: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +152,7 @@ def unpacked(text: str) -> Diagnosis:
             }
         ),
         terminals=tuple(
-            Ending(each["terminal"], each["state"], tuple(Shown(**row) for row in each["rows"]))
+            Ending(**{**each, "rows": tuple(Shown(**row) for row in each["rows"])})
             for each in told["terminals"]
         ),
         raw=told["raw"],

@@ -6,23 +6,92 @@ Belongs here: what the page shows. Its form is in report.html.j2, which escapes 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import jinja2
+from markupsafe import Markup, escape
 
+from .evidence import again
+from .failures import FAILURES, skipped_lines
+from .legible import visible
 from .marks import PARTS, shown, tally
+from .promises import Promise, about
+from .prompts import without_prompts
 from .results import Results, Row
+from .table import total_words
 from .verdict import Verdict
 
 GRAVITY: Final = (Verdict.FAIL, Verdict.BROKEN, Verdict.UNSUPPORTED, Verdict.SKIPPED, Verdict.PASS)
-LARGEST_SHOWN: Final = (
-    200_000  # bytes of a transcript inside the page; the whole one lies beside it
-)
+NOT_REACHED: Final = "not reached"
+LARGEST_SHOWN: Final = 20_000  # bytes of a timeline inside the page; the whole one lies beside it
+FILES_SHOWN: Final = 60  # of a scenario's evidence
+OPEN_FAILURES: Final = 6  # shown at once; further ones open with a click
+CODE: Final = re.compile("`([^`]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """A row of the marking table."""
+
+    text: str
+    earned: str
+    possible: str
+    failed: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseView:
+    """A promise, how it fared, and who examined it."""
+
+    promise: Promise
+    verdict: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """A file of the evidence: where it is from the page, its name in the folder, its bytes."""
+
+    href: str
+    name: str
+    size: int
 
 
 def write_report(results: Results) -> Path:
-    """Write the page into the report's folder."""
+    """Write the page into the report's folder; a reader never sees half of it."""
+    rows = sorted(results.rows.values(), key=lambda row: GRAVITY.index(row.verdict))
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            results=results,
+            rows=rows,
+            total=total_words(results),
+            failed=[row for row in rows if row.verdict in FAILURES],
+            open_failures=OPEN_FAILURES,
+            skipped=skipped_lines(results),
+            counts={
+                str(verdict): sum(row.verdict is verdict for row in rows) for verdict in GRAVITY
+            },
+            parts=part_views(results),
+            promises=promise_views(results),
+            files={row.scenario.name: _files(results.folder, row) for row in rows},
+            timelines={row.scenario.name: _timeline(results.folder, row) for row in rows},
+            again={row.scenario.name: again(results, row) for row in rows},
+        )
+    )
+    unfinished = results.folder / ".index.html.new"
+    text = "\n".join(map(visible, page.lstrip().split("\n")))
+    unfinished.write_text(text + "\n", encoding="utf-8")
+    os.replace(unfinished, results.folder / "index.html")
+    return results.folder / "index.html"
+
+
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("toom_scenarios", "."),
         autoescape=True,
@@ -30,26 +99,27 @@ def write_report(results: Results) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    rows = sorted(results.rows.values(), key=lambda row: GRAVITY.index(row.verdict))
-    total = results.tally()
-    page = environment.get_template("report.html.j2").render(
-        results=results,
-        rows=rows,
-        evidence={row.scenario.name: _evidence(results.folder, row) for row in rows},
-        timelines={row.scenario.name: _timeline(results.folder, row) for row in rows},
-        parts=_parts(results),
-        earned=shown(total.earned),
-        possible=shown(total.possible),
-        not_examined=shown(total.not_examined) if total.not_examined else "",
-        counts={str(verdict): sum(row.verdict is verdict for row in rows) for verdict in GRAVITY},
-    )
-    place = results.folder / "index.html"
-    place.write_text(page, encoding="utf-8", errors="backslashreplace")
-    return place
+    environment.filters.update(code=_with_code, prompt=_is_prompt, bytes=_bytes)
+    return environment
 
 
-def _parts(results: Results) -> list[tuple[str, str, str]]:
-    shown_parts = []
+def _with_code(text: str) -> Markup:
+    """A quotation of SPEC.md, with its `code` set as such."""
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))
+
+
+def _is_prompt(text: str) -> bool:
+    """Whether a row of a terminal is nothing but prompts."""
+    return bool(text.strip()) and not without_prompts(text)
+
+
+def _bytes(size: int) -> str:
+    return f"{size:,}".replace(",", " ") + (" byte" if size == 1 else " bytes")
+
+
+def part_views(results: Results) -> list[PartView]:
+    """The rows of the marking table, as far as scenarios of this run belong to them."""
+    views = []
     for part in PARTS:
         rows = [row for row in results.rows.values() if row.scenario.part == part.name]
         if rows:
@@ -57,18 +127,52 @@ def _parts(results: Results) -> list[tuple[str, str, str]]:
                 {row.scenario.name: row.verdict for row in rows},
                 {row.scenario.name: row.marks for row in rows},
             )
-            shown_parts.append((part.text, shown(sums.earned), shown(sums.possible)))
-    return shown_parts
+            earned, possible = shown(sums.earned), shown(sums.possible)
+            views.append(PartView(part.text, earned, possible, _failed(rows)))
+    plain = [row for row in results.rows.values() if not row.scenario.part]
+    if plain:
+        passed = sum(row.verdict is Verdict.PASS for row in plain)
+        words = "passed, without marks"
+        views.append(PartView(words, str(passed), str(len(plain)), _failed(plain)))
+    return views
 
 
-def _evidence(folder: Path, row: Row) -> list[tuple[str, int]]:
-    """The files that a scenario left, relative to the page, with their sizes."""
+def _failed(rows: Sequence[Row]) -> tuple[Row, ...]:
+    return tuple(row for row in rows if row.verdict in FAILURES)
+
+
+def promise_views(results: Results) -> list[PromiseView]:
+    """Every promise that a scenario of this run names, broken ones first."""
+    named: dict[str, tuple[Promise, list[Row]]] = {}
+    for row in results.rows.values():
+        for promise in about(row.scenario) or [row.failing]:
+            key = promise.id if row.scenario.promises else row.scenario.name
+            named.setdefault(key, (promise, []))[1].append(row)
+    views = [PromiseView(each, _fared(each, rows), tuple(rows)) for each, rows in named.values()]
+    order = [*map(str, FAILURES), NOT_REACHED, str(Verdict.PASS)]
+    return sorted(views, key=lambda view: order.index(view.verdict))
+
+
+def _fared(promise: Promise, rows: Sequence[Row]) -> str:
+    """Kept when every scenario that names it has passed, broken when one failed at it."""
+    at_it = [row.verdict for row in rows if row.failing.id == promise.id]
+    for verdict in FAILURES:
+        if verdict in at_it:
+            return str(verdict)
+    passed = all(row.verdict is Verdict.PASS for row in rows)
+    return str(Verdict.PASS) if passed else NOT_REACHED
+
+
+def _files(folder: Path, row: Row) -> list[FileView]:
+    """The files that a scenario left."""
+    place = folder / row.directory
     found = []
-    for where, _, names in os.walk(folder / row.directory):
+    for where, _, names in os.walk(place):
         for name in names:
             path = Path(where, name)
-            found.append((str(path.relative_to(folder)), path.lstat().st_size))
-    return sorted(found)
+            href, inside = str(path.relative_to(folder)), str(path.relative_to(place))
+            found.append(FileView(href, inside, path.lstat().st_size))
+    return sorted(found, key=lambda each: each.name)[:FILES_SHOWN]
 
 
 def _timeline(folder: Path, row: Row) -> str:
@@ -77,4 +181,5 @@ def _timeline(folder: Path, row: Row) -> str:
         return ""
     with path.open("rb") as file:
         text = file.read(LARGEST_SHOWN).decode(errors="replace")
-    return text + ("\n… the rest is in the file" if path.stat().st_size > LARGEST_SHOWN else "")
+    rest = "\n… the rest is in the file" if path.stat().st_size > LARGEST_SHOWN else ""
+    return text.rstrip("\n") + rest

@@ -138,7 +138,7 @@ class Session:
         ]
         if rest := self.screen.unwritten():
             rows.append(Shown(None, "<", visible(rest)))
-        return Ending(self.name, state, tuple(rows))
+        return Ending(self.name, state, tuple(rows), self._transcript.place)
 
     def settle(self) -> None:
         """Write down what stands there and whether the program lives, while it is so."""

@@ -37,9 +37,14 @@ HEADING: Final = """\
 
 
 class Transcript:
-    """One terminal's story: `  1.234 < printed`, `  1.300 > typed`."""
+    """One terminal's story: `  1.234 < printed`, `  1.300 > typed`.
+
+    Attributes:
+        place: its file, below the scenario's folder.
+    """
 
     def __init__(self, path: Path, who: str, timeline: Timeline) -> None:
+        self.place = f"{path.parent.name}/{path.name}"
         self._file = _Log(path)
         self._who = who
         self._timeline = timeline
