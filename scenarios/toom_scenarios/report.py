@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup, escape
@@ -54,7 +55,7 @@ class PromiseView:
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A file of the evidence: where it is from the page, its name in the folder, its bytes."""
+    """A file of the evidence: its address from the page, its name in the folder, its bytes."""
 
     href: str
     name: str
@@ -170,7 +171,8 @@ def _files(folder: Path, row: Row) -> list[FileView]:
     for where, _, names in os.walk(place):
         for name in names:
             path = Path(where, name)
-            href, inside = str(path.relative_to(folder)), str(path.relative_to(place))
+            href = quote(os.fsencode(path.relative_to(folder)))
+            inside = str(path.relative_to(place))
             found.append(FileView(href, inside, path.lstat().st_size))
     return sorted(found, key=lambda each: each.name)[:FILES_SHOWN]
 

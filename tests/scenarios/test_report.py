@@ -1,5 +1,6 @@
 """index.html: what a reader finds there."""
 
+import os
 import re
 from fractions import Fraction
 from html.parser import HTMLParser
@@ -130,6 +131,7 @@ def test_the_page_holds_all_loads_nothing_and_obeys_nobody(
     folder.mkdir(parents=True)
     (folder / "bad.txt").write_text("transcript")
     (folder / "a?b#c %.txt").write_text("odd name")
+    (folder / os.fsdecode(b"\xff.txt")).write_text("no UTF-8")
     (tmp_path / "bad" / "timeline.txt").write_text(f"    0.100 yoda > {NASTY}\n")
     results.trouble.append(NASTY)
     page, reader = read(results)
@@ -141,6 +143,7 @@ def test_the_page_holds_all_loads_nothing_and_obeys_nobody(
     assert "A story of ATU." in reader.text
     linked = [link for link in reader.links if not link.startswith("#")]
     there = {"bad/terminals/bad.txt", "bad/terminals/a%3Fb%23c%20%25.txt", "bad/timeline.txt"}
+    there |= {"bad/terminals/%FF.txt"}
     assert there <= set(linked)
     assert {link[1:] for link in reader.links if link.startswith("#")} <= set(reader.ids)
     assert len(reader.ids) == len(set(reader.ids))
