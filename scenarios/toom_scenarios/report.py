@@ -20,7 +20,7 @@ from .evidence import again
 from .failures import FAILURES, skipped_lines
 from .legible import visible
 from .marks import PARTS, shown, tally
-from .promises import Promise, about
+from .promises import Promise, about, promises
 from .prompts import without_prompts
 from .results import Results, Row
 from .table import total_words
@@ -32,6 +32,7 @@ LARGEST_SHOWN: Final = 20_000  # bytes of a timeline inside the page; the whole 
 FILES_SHOWN: Final = 60  # of a scenario's evidence
 OPEN_FAILURES: Final = 6  # shown at once; further ones open with a click
 CODE: Final = re.compile("`([^`]+)`")
+STRESS: Final = re.compile(r"(?<!\w)\*{1,2}(\w[^*<]*)\*{1,2}(?!\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,9 @@ def _environment() -> jinja2.Environment:
 
 
 def _with_code(text: str) -> Markup:
-    """A quotation of SPEC.md, with its `code` set as such."""
-    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))
+    """A quotation of SPEC.md, with its `code` and its **stress** set as such."""
+    coded = CODE.sub(r"<code>\1</code>", str(escape(text)))
+    return Markup(STRESS.sub(r"<b>\1</b>", coded))
 
 
 def _is_prompt(text: str) -> bool:
@@ -150,8 +152,12 @@ def promise_views(results: Results) -> list[PromiseView]:
             key = promise.id if row.scenario.promises else row.scenario.name
             named.setdefault(key, (promise, []))[1].append(row)
     views = [PromiseView(each, _fared(each, rows), tuple(rows)) for each, rows in named.values()]
-    order = [*map(str, FAILURES), NOT_REACHED, str(Verdict.PASS)]
-    return sorted(views, key=lambda view: order.index(view.verdict))
+    gravity = [*map(str, FAILURES), NOT_REACHED, str(Verdict.PASS)]
+    place = {name: number for number, name in enumerate(promises())}
+    return sorted(
+        views,
+        key=lambda view: (gravity.index(view.verdict), place.get(view.promise.id, len(place))),
+    )
 
 
 def _fared(promise: Promise, rows: Sequence[Row]) -> str:

@@ -24,7 +24,8 @@ def print_table(console: Console, results: Results) -> None:
     for part in PARTS:
         rows = [row for row in results.rows.values() if row.scenario.part == part.name]
         if rows:
-            _print_row(console, part.text, _marks(rows), _share(part, rows) + _remark(rows))
+            remark = [each for each in (_share(part, rows), _remark(rows)) if each]
+            _print_row(console, part.text, _marks(rows), Text("  ").join(remark))
     plain = [row for row in results.rows.values() if not row.scenario.part]
     if plain:
         passed = sum(row.verdict is Verdict.PASS for row in plain)
@@ -51,7 +52,7 @@ def total_words(results: Results) -> str:
 def _share(part: Part, rows: list[Row]) -> Text:
     """Where not all scenarios of a part were chosen: what the part is worth."""
     chosen = sum((row.marks for row in rows), Fraction(0))
-    return Text(f"of {shown(part.marks)}  " if chosen < part.marks else "", "dim")
+    return Text(f"of {shown(part.marks)}" if chosen < part.marks else "", "dim")
 
 
 def _print_row(console: Console, text: str, marks: str, remark: Text) -> None:

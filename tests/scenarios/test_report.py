@@ -85,7 +85,9 @@ def test_promises_are_kept_broken_or_not_reached(results: Results) -> None:
         "S8.2": NOT_REACHED,
         "S7.1": "pass",
     }
-    assert list(fared) == ["S7.2", "S8.3", "S8.1", "S8.2", "S7.1"]
+    assert list(fared) == ["S7.2", "S8.3", "S8.1", "S8.2", "S7.1"], (
+        "graver first, then as in SPEC.md"
+    )
 
 
 def test_a_case_without_promises_is_its_own(results: Results) -> None:
