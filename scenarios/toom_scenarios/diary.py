@@ -31,7 +31,7 @@ class Diary:
         self._folder = folder
         self._here = here
         self._watcher = Watcher(self.timeline)
-        self._elsewhere: list[LateLook] = []
+        self._elsewhere: dict[str, LateLook] = {}
 
     def note(self, text: str, who: str = STAGE) -> None:
         """Something was done or found now."""
@@ -43,22 +43,24 @@ class Diary:
         if self._here:
             self._watcher.add(machine.name, Path(machine.directory))
         else:
-            self._elsewhere.append(LateLook(machine, self.timeline))
+            self._elsewhere[machine.name] = LateLook(machine, self.timeline)
 
     def put(self, host: str, name: str, size: int) -> None:
         """The scenario gives a host a file, now."""
         self._watcher.expects(host, name)
+        if host in self._elsewhere:
+            self._elsewhere[host].expected[name] = size
         self.note(f"is given {name}, {size} bytes", host)
 
     def settle(self) -> None:
         """Look at everything once more, while it is as it was at the verdict."""
         self._watcher.close()
         with ThreadPoolExecutor(SIDE_BY_SIDE) as workers:
-            list(workers.map(LateLook.look, self._elsewhere))
+            list(workers.map(LateLook.look, self._elsewhere.values()))
 
     def close(self) -> None:
         """Place what only the collected files tell, and put all in order of time."""
         self._watcher.close()
-        for each in self._elsewhere:
+        for each in self._elsewhere.values():
             each.place_lines(self._folder / "hosts")
         self.timeline.close()

@@ -211,13 +211,18 @@ class Watcher:
 
 
 class LateLook:
-    """One look at the end into a host whose directory is elsewhere."""
+    """One look at the end into a host whose directory is elsewhere.
+
+    Attributes:
+        expected: sizes by name of the files that the scenario has put there: no news.
+    """
 
     def __init__(self, machine: Machine, timeline: Timeline) -> None:
         self._machine = machine
         self._timeline = timeline
         self._found: dict[str, float] = {}  # when each file changed, on the stage's clock
         self._end = timeline.now()
+        self.expected: dict[str, int] = {}
 
     def look(self) -> None:
         """List its files while its programs live, with their times by the runner's clock."""
@@ -229,8 +234,8 @@ class LateLook:
             return
         self._end = self._timeline.now()
         clock, *rows = told.decode(errors="surrogateescape").splitlines() or [""]
-        ahead = float(clock) - (asked + time.time()) / 2 if _is_number(clock) else 0.0
-        if abs(ahead) > SKEW:
+        ahead = _ahead(clock, asked, time.time())
+        if ahead:
             self._note(self._end, "=", f"its clock is {ahead:+.3f} s from the runner's")
         for row in rows:
             changed, _, rest = row.partition(" ")
@@ -240,7 +245,7 @@ class LateLook:
 
     def _file(self, name: str, size: int, at: float) -> None:
         self._found[name] = at
-        if not LOG.fullmatch(name):
+        if not LOG.fullmatch(name) and self.expected.get(name) != size:
             self._note(min(at, self._end), "+", f"{visible(name)} is there: {size} bytes")
 
     def place_lines(self, hosts: Path) -> None:
@@ -265,6 +270,13 @@ class LateLook:
     def _note(self, at: float, sign: str, text: str) -> None:
         if at > -SKEW:  # else it was there before the stage
             self._timeline.note(max(0.0, at), self._machine.name, sign, text)
+
+
+def _ahead(clock: str, asked: float, answered: float) -> float:
+    """How far a clock that was read in between is ahead; 0 where it may as well be ours."""
+    if not _is_number(clock) or asked - SKEW < float(clock) < answered + SKEW:
+        return 0.0
+    return float(clock) - (asked + answered) / 2
 
 
 def _is_number(text: str) -> bool:
