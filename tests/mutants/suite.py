@@ -57,11 +57,13 @@ class Suite:
 
     Attributes:
         parts: of the marking table, by scenario; "" for one without marks.
+        bases: scenarios on which others build: where they fail in a run, the others are skipped.
         healthy: what the programs as they are got, as far as they were run.
     """
 
     promises: dict[str, Promise]
     parts: dict[str, str]
+    bases: frozenset[str] = frozenset()
     healthy: dict[str, Row] = field(default_factory=dict)
 
     @classmethod
@@ -86,7 +88,8 @@ class Suite:
             for row in told["promises"]
         ]
         parts = {row["id"]: row["part"] for row in told["scenarios"]}
-        return cls({promise.id: promise for promise in promises}, parts)
+        bases = frozenset(base for row in told["scenarios"] for base in row["builds_on"])
+        return cls({promise.id: promise for promise in promises}, parts, bases)
 
     def sections(self, scenario: str) -> set[str]:
         """The sections of SPEC.md from which a scenario examines promises."""

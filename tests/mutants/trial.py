@@ -16,9 +16,8 @@ from tests.mutants.mutant import Mutant
 from tests.mutants.programs import BadPatch, Programs
 from tests.mutants.suite import Row, Suite
 
-QUICK: Final = 4.0  # seconds; scenarios that take longer run only when the quick ones saw nothing
-AT_A_TIME: Final = 8  # scenarios of a wide trial before one looks whether enough is known
-SIDE_BY_SIDE: Final = 4  # of those; the slow ones mostly let time pass
+AT_A_TIME: Final = 6  # scenarios of a wide trial side by side, before one looks what is known
+ENOUGH_TO_BE_DEAD: Final = 8  # scenarios of which none passes: nothing will be learnt
 Run = Callable[[Path, Sequence[str], int], dict[str, Row]]  # suites.run
 CONTROL_PARTS: Final = ("login", "bcm", "atu")  # the first that is another part is the control
 
@@ -96,8 +95,7 @@ class Bench:
                 result.note = str(exc)
                 return result
             for scenarios in plan:
-                jobs = SIDE_BY_SIDE if wide else 1
-                result.rows |= self._run(implementation, scenarios, jobs)
+                result.rows |= self._run(implementation, scenarios, len(scenarios))
                 if self._is_decided(result) and not to_the_end:
                     break
         result.fate = self._fate(result)
@@ -115,27 +113,17 @@ class Bench:
         return scenarios | set(self._controls(mutant))
 
     def _plan(self, mutant: Mutant) -> list[list[str]]:
+        """One by one: a scenario that builds on another would be skipped together with it."""
         named = self._suite.promises.get(mutant.promise)
         seers = self._suite.quick_first(named.scenarios) if named else []
         control = self._suite.quick_first(self._controls(mutant))[:1]
-        if not seers or not control:
-            return []
-        first, rest = seers[:1], seers[1:]
-        quick = [each for each in rest if self._suite.healthy[each].seconds < QUICK]
-        slow = [[each] for each in rest if each not in quick]
-        return [control + first, *([quick] if quick else []), *slow]
+        return [[each] for each in control + seers] if control and seers else []
 
     def _wide_plan(self, mutant: Mutant) -> list[list[str]]:
-        control = self._suite.quick_first(self._controls(mutant))[:1]
-        seers = self._suite.quick_first(self.wanted(mutant, wide=True) - set(control))
-        return self._in_lots(control + seers) if control and seers else []
-
-    def _in_lots(self, scenarios: Sequence[str]) -> list[list[str]]:
-        """Cut into lots, quick ones first; all that are slow make one."""
-        quick = [each for each in scenarios if self._suite.healthy[each].seconds < QUICK]
-        slow = [each for each in scenarios if each not in quick]
-        lots = [quick[start : start + AT_A_TIME] for start in range(0, len(quick), AT_A_TIME)]
-        return [*lots, slow] if slow else lots
+        seers = self._suite.quick_first(self.wanted(mutant, wide=True))
+        bases = [each for each in seers if each in self._suite.bases]
+        rest = [each for each in seers if each not in bases]
+        return [[each] for each in bases] + _in_lots(rest) if seers else []
 
     def _controls(self, mutant: Mutant) -> list[str]:
         """Scenarios of another part, that do not examine what the mutant breaks."""
@@ -160,7 +148,8 @@ class Bench:
     def _is_decided(self, result: Result) -> bool:
         if any(self._passes_elsewhere(result, kill) for kill in result.kills):
             return True
-        return all(row.verdict != "pass" for row in result.rows.values())  # dead at birth
+        passes = any(row.verdict == "pass" for row in result.rows.values())
+        return not passes and len(result.rows) >= ENOUGH_TO_BE_DEAD
 
     def _fate(self, result: Result) -> Fate:
         if any(self._passes_elsewhere(result, kill) for kill in result.kills):
@@ -175,3 +164,8 @@ class Bench:
             result.note = "no scenario of another part passes"
             return Fate.DEAD
         return Fate.SURVIVED
+
+
+def _in_lots(scenarios: Sequence[str]) -> list[list[str]]:
+    starts = range(0, len(scenarios), AT_A_TIME)
+    return [list(scenarios[start : start + AT_A_TIME]) for start in starts]
