@@ -17,7 +17,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from .evidence import again
-from .failures import FAILURES, skipped_lines
+from .failures import FAILURES, interruption, skipped_lines
 from .legible import visible
 from .marks import PARTS, shown, tally
 from .promises import Promise, about, promises
@@ -72,10 +72,11 @@ def write_report(results: Results) -> Path:
         .render(
             results=results,
             rows=rows,
-            total=total_words(results),
+            total="nothing is marked" if results.interrupted else total_words(results),
             failed=[row for row in rows if row.verdict in FAILURES],
             open_failures=OPEN_FAILURES,
             skipped=skipped_lines(results),
+            interruption=interruption(results) if results.interrupted else "",
             counts={
                 str(verdict): sum(row.verdict is verdict for row in rows) for verdict in GRAVITY
             },

@@ -11,15 +11,16 @@ from typing import Final
 
 from .deadline import Deadline, wait_for
 from .errors import Broken
-from .facts import Ending, Shown
+from .facts import Ending, Facts, Shown
 from .hosts.base import CANNOT_EXECUTE, Carrier
-from .legible import visible
+from .legible import clipped, visible
 from .output import Mark
 from .pump import Feed, Pump
 from .screen import Screen
 from .timeline import FAILED, Timeline, Transcript
 
 EXIT_GRACE: Final = 1.0  # seconds between the end of a program's output and its exit status
+LINES_SHOWN: Final = 12  # of what was seen, in a diagnosis
 ROWS_SHOWN: Final = 14  # of each terminal, in a diagnosis
 
 
@@ -127,6 +128,34 @@ class Session:
                 self._timeline.now() if ended_at is None else ended_at, "=", state
             )
         return state
+
+    def failed(
+        self, summary: str, *, since: Mark, wanted: str, limit: float | None, raw: str
+    ) -> Facts:
+        """A promise was found broken here: write that down, and gather what is known.
+
+        Args:
+            since: what was printed from here on counts as seen.
+            limit: seconds that it had; None: none.
+
+        Raises:
+            Broken: the program could not be executed at all.
+        """
+        self.check_executed()
+        state = self.state()
+        self.screen.note(summary, FAILED)
+        seen = self._seen_since(since)
+        now = self._timeline.now()
+        return Facts(wanted, seen, (), now, limit, f"{self.name}: {state}", raw)
+
+    def _seen_since(self, since: Mark) -> tuple[str, ...]:
+        newer = self.screen.lines(since)
+        seen = [f"{line.at:.3f} s {clipped(visible(line.text))}" for line in newer[-LINES_SHOWN:]]
+        if len(newer) > LINES_SHOWN:
+            seen.insert(0, f"… {len(newer) - LINES_SHOWN} lines before")
+        rest = self.screen.unfinished()
+        unfinished = [f"unfinished: {clipped(visible(rest))}"] if rest else []
+        return (*seen, *unfinished) or ("nothing new",)
 
     def ending(self) -> Ending:
         """Its last rows and its state, for a report."""

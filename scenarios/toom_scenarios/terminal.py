@@ -10,19 +10,18 @@ from __future__ import annotations
 import re
 import signal as signals
 from collections.abc import Callable
-from typing import Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from . import prompts
 from .accounting import ANSWERS, on
 from .deadline import Deadline
 from .errors import ExpectationFailed
-from .facts import Ending, Facts
+from .facts import Ending
 from .hosts.base import Carrier
-from .legible import clipped, legible, visible
+from .legible import legible, visible
 from .output import START, Mark, Output
-from .pump import Pump
 from .session import Session
-from .timeline import FAILED, HIDDEN, Timeline, Transcript
+from .timeline import HIDDEN
 
 T = TypeVar("T")
 
@@ -30,7 +29,6 @@ ENTER: Final = "\r"  # what the key sends; the terminal turns it into a newline
 END_OF_INPUT: Final = "\x04"  # Ctrl-D
 INTERRUPT: Final = "\x03"  # Ctrl-C
 DEFAULT_PATIENCE: Final = 5.0  # seconds to wait for an answer, before the host's slowness
-LINES_SHOWN: Final = 12  # of what was seen, in a diagnosis
 
 
 class Terminal:
@@ -47,20 +45,10 @@ class Terminal:
 
     start: Final = START
 
-    def __init__(
-        self,
-        name: str,
-        carrier: Carrier,
-        *,
-        pump: Pump,
-        timeline: Timeline,
-        transcript: Transcript,
-        slowness: float,
-    ) -> None:
+    def __init__(self, name: str, carrier: Carrier, *, slowness: float, **session: Any) -> None:
         self.name = name
-        self._timeline = timeline
         self._slowness = slowness
-        self._session = Session(name, carrier, pump=pump, timeline=timeline, transcript=transcript)
+        self._session = Session(name, carrier, **session)
         self._screen = self._session.screen
         self._input = START
         self._seen = START
@@ -99,7 +87,7 @@ class Terminal:
         typed = text.rstrip(ENTER) if isinstance(text, str) else ""
         data = text.encode() if isinstance(text, str) else text
         limit = DEFAULT_PATIENCE * self._slowness
-        to_read = f"it reads what is typed: {shown}"
+        to_read = f"it reads what is typed: {visible(shown)}"
         try:
             self._input = self._seen = self._session.type(
                 data, typed=typed, shown=shown, within=limit
@@ -107,7 +95,7 @@ class Terminal:
         except TimeoutError:
             self._fail(f"{self.name} does not read what is typed", to_read, limit=limit)
         except BrokenPipeError:
-            self._fail(f"{self.name} cannot type “{shown}”: the program has ended", to_read)
+            self._fail(f"{self.name} has ended: nothing can be typed", to_read)
 
     # --- looking --------------------------------------------------------------------------------
 
@@ -288,27 +276,9 @@ class Terminal:
         raw: str = "",
     ) -> NoReturn:
         """Raise, with what was seen since a position (default: the last input)."""
-        self._session.check_executed()
-        state = self._session.state()
-        self._screen.note(summary, FAILED)
-        facts = Facts(
-            wanted=wanted,
-            seen=self._seen_since(self._input if since is None else since),
-            at=self._timeline.now(),
-            deadline=limit,
-            state=f"{self.name}: {state}",
-            raw=raw,
-        )
-        raise ExpectationFailed(summary, facts=facts)
-
-    def _seen_since(self, since: Mark) -> tuple[str, ...]:
-        newer = self._screen.lines(since)
-        seen = [f"{line.at:.3f} s {clipped(visible(line.text))}" for line in newer[-LINES_SHOWN:]]
-        if len(newer) > LINES_SHOWN:
-            seen.insert(0, f"… {len(newer) - LINES_SHOWN} lines before")
-        rest = self._screen.unfinished()
-        unfinished = [f"unfinished: {clipped(visible(rest))}"] if rest else []
-        return (*seen, *unfinished) or ("nothing new",)
+        begin = self._input if since is None else since
+        found = self._session.failed(summary, since=begin, wanted=wanted, limit=limit, raw=raw)
+        raise ExpectationFailed(summary, facts=found)
 
     def fails(self, summary: str, *, wanted: str = "", limit: float | None = None) -> NoReturn:
         """End the scenario: the program broke a promise that was looked at from elsewhere. Shows
