@@ -91,15 +91,22 @@ class Stage:
 
     # --- hosts ----------------------------------------------------------------------------------
 
-    def host(self, name: str) -> Host:
-        """The host of that name; it is made when there is none."""
-        return self.hosts(name)[0]
+    def host(self, name: str, *, disk: int | None = None) -> Host:
+        """The host of that name; it is made when there is none.
+
+        Args:
+            disk: bytes that the working directory of a new host has room for; None: no limit.
+
+        Raises:
+            Unsupported: no host here has a disk of its own.
+        """
+        return self.hosts(name, disk=disk)[0]
 
     @on(HOSTS)
-    def hosts(self, *names: str) -> list[Host]:
-        """Several hosts; those that are missing are made at once."""
+    def hosts(self, *names: str, disk: int | None = None) -> list[Host]:
+        """Several hosts; those that are missing are made at once. `disk`: see `host`."""
         new = [name for name in dict.fromkeys(names) if name not in self._hosts]
-        for machine in self._network.machines(new):
+        for machine in self._network.machines(new, disk):
             self._take(machine)
         return [self._hosts[name] for name in names]
 

@@ -107,6 +107,9 @@ class Machine(Protocol):
     def tcp_port(self, wanted: int) -> int:
         """The same for TCP."""
 
+    def state(self) -> str:
+        """How it is, for a report: one line, from outside."""
+
     def collect(self, to: Path, largest: int | None) -> None:
         """Copy the working directory into the evidence; of files over `largest` bytes only size and
         digest.
@@ -116,11 +119,18 @@ class Machine(Protocol):
 class Network(Protocol):
     """The machines of one stage. Nothing else can reach them."""
 
-    def machine(self, name: str) -> Machine:
-        """A new machine, up and connected."""
+    def machine(self, name: str, disk: int | None = None) -> Machine:
+        """A new machine, up and connected.
 
-    def machines(self, names: Sequence[str]) -> list[Machine]:
-        """Several at once, where that is quicker than one by one."""
+        Args:
+            disk: bytes that its working directory has room for; None: as many as there are.
+
+        Raises:
+            Unsupported: no machine here has a disk of its own.
+        """
+
+    def machines(self, names: Sequence[str], disk: int | None = None) -> list[Machine]:
+        """Several at once, where that is quicker than one by one. Each has a disk of its own."""
 
     def running_server(self) -> tuple[int, Carrier] | None:
         """The port and the console of a server that is up already; None where the stage starts its

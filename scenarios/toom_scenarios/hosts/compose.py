@@ -9,6 +9,7 @@ both set.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -21,19 +22,19 @@ from docker.errors import DockerException, NotFound
 from requests.exceptions import RequestException
 
 from ..errors import Broken, Unsupported
+from . import boot
 from .base import Carrier, Machine, Network
-from .container import ContainerMachine, find_seat
+from .container import ContainerMachine, describe
 from .docker import MANY, SERVER_HOST
 from .engine import address, connect
-from .exec_terminal import READ_SIZE, hijack
+from .link import Link
+from .stream import READ_SIZE, Pieces, hijack
 
 PROJECT: Final = "com.docker.compose.project"
 SERVICE: Final = "com.docker.compose.service"
 SERVER_PORT: Final = 4000  # CONTRACT: `4000 3`
 FAR_AWAY: Final = 1000  # ports above those that people at the seats are told to use
-FRAME_HEAD: Final = (
-    8  # bytes before each piece of a container's output without a TTY: stream, 0 0 0, length
-)
+LOOK_LIMIT: Final = 30.0  # seconds for a small command on a busy machine
 
 
 class LogCarrier:
@@ -41,47 +42,32 @@ class LogCarrier:
 
     def __init__(self, engine: str, container: Any) -> None:
         path = f"/containers/{container.id}/attach?stream=1&stdout=1&stderr=1"
-        self._framed = not container.attrs["Config"]["Tty"]
+        self._pieces = None if container.attrs["Config"]["Tty"] else Pieces()
         self._container = container
-        self._stream, self._waiting = hijack(engine, path, b"")
+        self._stream, first = hijack(engine, path)
+        self._waiting = self._cut(first)
 
     def fileno(self) -> int:
         return self._stream.fileno()
 
     def read(self) -> bytes:
-        if not self._waiting:
+        data, self._waiting = self._waiting, b""
+        while not data:
             try:
-                self._waiting = self._stream.recv(READ_SIZE)
+                more = self._stream.recv(READ_SIZE)
             except BlockingIOError:
                 raise
             except OSError as error:
                 raise EOFError from error
-            if not self._waiting:
+            if not more:
                 raise EOFError
-        elif self._framed:
-            self._waiting += self._more()
-        data = self._unframed() if self._framed else self._waiting
-        if not self._framed:
-            self._waiting = b""
-        if not data:
-            raise BlockingIOError
+            data = self._cut(more)
         return data
 
-    def _more(self) -> bytes:
-        try:
-            return self._stream.recv(READ_SIZE)
-        except BlockingIOError:
-            return b""
-
-    def _unframed(self) -> bytes:
-        data = b""
-        while len(self._waiting) >= FRAME_HEAD:
-            size = int.from_bytes(self._waiting[4:FRAME_HEAD], "big")
-            if len(self._waiting) < FRAME_HEAD + size:
-                break
-            data += self._waiting[FRAME_HEAD : FRAME_HEAD + size]
-            self._waiting = self._waiting[FRAME_HEAD + size :]
-        return data
+    def _cut(self, data: bytes) -> bytes:
+        if self._pieces is None:
+            return data
+        return b"".join(piece for _, piece in self._pieces.feed(data))
 
     def write(self, data: bytes, within: float) -> None:
         del data, within
@@ -107,7 +93,7 @@ class ComposeMachine(ContainerMachine):
 
     def udp_port(self, wanted: int) -> int:
         """A free port, away from those that people use."""
-        tables = self.run(["cat", "/proc/net/udp", "/proc/net/udp6"], 0).output.decode()
+        tables = self.run(["cat", "/proc/net/udp", "/proc/net/udp6"], LOOK_LIMIT).output.decode()
         rows = (row.split() for row in tables.splitlines())
         taken = {
             int(row[1].rpartition(":")[2], 16) for row in rows if len(row) > 3 and ":" in row[1]
@@ -118,9 +104,11 @@ class ComposeMachine(ContainerMachine):
 class ComposeNetwork:
     """The services of a project."""
 
-    def __init__(self, client: docker.DockerClient, project: str) -> None:
+    def __init__(self, client: docker.DockerClient, project: str, lifetime: float) -> None:
         self._client = client
         self._project = project
+        self._lifetime = lifetime
+        self._links: list[Link] = []
 
     def _container(self, service: str) -> Any:
         labels: dict[str, str | list[str] | bool] = {
@@ -131,27 +119,37 @@ class ComposeNetwork:
             raise Broken(f"the conference {self._project} has no running service {service}")
         return found[0]
 
-    def machine(self, name: str) -> Machine:
+    def machine(self, name: str, disk: int | None = None) -> Machine:
+        if disk is not None:
+            raise Unsupported("needs a disk of its own: the hosts of a conference are as they are")
         try:
             container = self._container(name)
             shared = set(self._container(SERVER_HOST).attrs["NetworkSettings"]["Networks"])
-            networks = [
-                each for each in container.attrs["NetworkSettings"]["Networks"] if each in shared
-            ]
-            if not networks:
+            mine = container.attrs["NetworkSettings"]["Networks"]
+            addresses = [str(mine[each]["IPAddress"]) for each in mine if each in shared]
+            if not addresses:
                 raise Broken(f"{name} shares no network with the server")
-            return ComposeMachine(
-                container,
-                name=name,
-                engine=address(),
-                network=networks[0],
-                seat=find_seat(container),
-            )
+            link = self._agent(container, name)
         except (DockerException, RequestException) as error:
             raise Broken(f"{name}: {error}") from error
+        return ComposeMachine(
+            self._client, container.id, name=name, address=addresses[0], link=link
+        )
 
-    def machines(self, names: Sequence[str]) -> list[Machine]:
-        return [self.machine(name) for name in names]
+    def _agent(self, container: Any, name: str) -> Link:
+        """An agent beside what runs there already; it goes with us."""
+        made = self._client.api.exec_create(
+            container.id, boot.command(".", lifetime=self._lifetime, stays=False), stdin=True
+        )
+        begin = json.dumps({"Detach": False, "Tty": False}).encode()
+        stream, first = hijack(address(), f"/exec/{made['Id']}/start", begin)
+        api = self._client.api
+        link = Link(name, stream, first=first, why_gone=lambda: describe(api, container.id))
+        self._links.append(link)
+        return link
+
+    def machines(self, names: Sequence[str], disk: int | None = None) -> list[Machine]:
+        return [self.machine(name, disk) for name in names]
 
     def running_server(self) -> tuple[int, Carrier]:
         return SERVER_PORT, LogCarrier(address(), self._container(SERVER_HOST))
@@ -160,7 +158,10 @@ class ComposeNetwork:
         """Nothing: the conference goes on."""
 
     def close(self) -> None:
-        """Nothing: the hosts are not ours."""
+        """Only the agents are ours."""
+        for link in self._links:
+            link.close()
+        self._links.clear()
 
     def keep(self) -> str:
         return "the conference stays as it is"
@@ -189,5 +190,5 @@ class ComposeDriver:
         return MANY
 
     def network(self, stage: str, evidence: Path, lifetime: float) -> Network:
-        del stage, evidence, lifetime
-        return ComposeNetwork(self._client, self._project)
+        del stage, evidence
+        return ComposeNetwork(self._client, self._project, lifetime)

@@ -1,12 +1,12 @@
-"""A host that is a container: files, commands and terminals in it, through the engine."""
+"""A host that is a container: files, commands and terminals in it, through its agent."""
 
 from __future__ import annotations
 
 import io
-import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
 from docker.errors import APIError, DockerException, NotFound
@@ -14,164 +14,134 @@ from requests.exceptions import RequestException
 
 from ..deadline import Deadline, wait_for
 from ..errors import Broken
-from ..timezone import time_zone
-from .archive import first_file, packed, unpack
+from . import archive
+from .agent import wire
+from .agent_terminal import AgentTerminal, environment_of
 from .base import CANNOT_EXECUTE, Completed, FileFound
-from .exec_terminal import ExecCarrier, entry_command, in_directory
+from .link import Link
 
-FIRST_LOOK: Final = "mkdir -p {0} && cd {0} && pwd && id -u && id -g"
-FILES: Final = 'find . ! -type d -exec stat -c "%s %n" {} + 2>/dev/null || true'
-SETUP_LIMIT: Final = 30.0  # seconds for a small command in a container on a busy machine
-NOT_RUNNING: Final = 409  # what the engine answers to an exec in a container that has ended
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """Where the programs of a container run, and the numbers of the user they run as."""
-
-    directory: str
-    user: int
-    group: int
-
-
-def execute(container: Any, command: Sequence[str]) -> Completed:
-    """Run a command in a container, to its end, without a terminal."""
-    api = container.client.api
-    try:
-        made = api.exec_create(container.id, list(command), environment={"TZ": time_zone()})
-        output = api.exec_start(made["Id"]) or b""
-        status = api.exec_inspect(made["Id"])["ExitCode"]
-    except (DockerException, RequestException) as error:
-        raise Broken(f"{container.name}: {' '.join(command)}: {error}") from error
-    if status in CANNOT_EXECUTE:
-        raise Broken(f"{container.name}: {output.decode(errors='replace').strip()}")
-    return Completed(-1 if status is None else int(status), output)
-
-
-def find_seat(container: Any, folder: str = ".") -> Seat:
-    """Ask a container; every other one of the same image would say the same."""
-    told = execute(container, ["sh", "-c", FIRST_LOOK.format(folder)])
-    words = told.output.decode(errors="replace").split()
-    if told.status or len(words) != 3:
-        raise Broken(f"{container.name}: no directory {folder}: {told.output.decode()}")
-    return Seat(words[0], int(words[1]), int(words[2]))
+MOST_OUTPUT: Final = 64_000_000  # bytes that a command without a terminal may print
+PASSING: Final = 1.0  # seconds that an engine may take to notice an end
 
 
 class ContainerMachine:
-    """One container of a stage.
+    """One container.
 
     Args:
-        container: the SDK's object, started.
-        engine: its address, as in DOCKER_HOST.
-        network: the name of the stage's network, on which its address counts.
-        seat: where its programs run, and as whom.
+        client: of its engine.
+        container: its id.
+        link: to the agent in it.
     """
 
-    def __init__(self, container: Any, *, name: str, engine: str, network: str, seat: Seat) -> None:
+    def __init__(self, client: Any, container: str, *, name: str, address: str, link: Link) -> None:
+        self._api = client.api
         self._container = container
-        self._api = container.client.api
-        self._engine = engine
-        self._numbers = itertools.count(1)
-        self._up = True
+        self.link = link
         self.name = name
-        container.reload()
-        self.address = str(container.attrs["NetworkSettings"]["Networks"][network]["IPAddress"])
-        self.directory = seat.directory
-        self._seat = seat
+        self.address = address
+        self.directory = link.directory()
 
-    # --- terminals
+    def state(self) -> str:
+        return describe(self._api, self._container)
 
-    def open(self, command: Sequence[str], environment: Mapping[str, str]) -> ExecCarrier:
-        pid_file = f"/tmp/.toom-terminal-{next(self._numbers)}"
-        try:
-            made = self._api.exec_create(
-                self._container.id,
-                entry_command(pid_file, self.directory, command),
-                stdin=True,
-                tty=True,
-                environment={"TERM": "dumb", "TZ": time_zone(), **environment},
-            )
-        except (DockerException, RequestException) as error:
-            raise Broken(f"{self.name}: no terminal: {error}") from error
-        return ExecCarrier(self, self._engine, made["Id"], pid_file)
+    # --- programs
 
-    def exec_status(self, exec_id: str) -> int | None:
-        try:
-            told = self._api.exec_inspect(exec_id)
-        except NotFound:
-            return None
-        except (DockerException, RequestException) as error:
-            raise Broken(f"{self.name}: {error}") from error
-        return None if told["Running"] or told["ExitCode"] is None else int(told["ExitCode"])
-
-    def is_up(self) -> bool:
-        return self._up
-
-    def gone(self) -> None:
-        """It was stopped: nothing can be run in it any more, files can still be read."""
-        self._up = False
-
-    # --- commands
+    def open(self, command: Sequence[str], environment: Mapping[str, str]) -> AgentTerminal:
+        return AgentTerminal(self.link, command, environment)
 
     def run(self, command: Sequence[str], within: float) -> Completed:
-        del within  # the engine's answers have a limit of their own (engine.CALL_LIMIT)
-        return execute(self._container, in_directory(self.directory, command))
+        what = f"{self.name}: {' '.join(command)}"
+        argv = [os.fsencode(word) for word in command]
+        output = io.BytesIO()
+        status = 0
+        try:
+            request = self.link.ask(wire.RUN, wire.pack(environment_of({}), *argv))
+            with closing(request.answers(Deadline(within))) as answers:
+                for kind, content in answers:
+                    if kind == wire.EXIT:
+                        status = int(wire.unpack(content)[0])
+                    elif kind == wire.DATA:
+                        output.write(content)
+                    if output.tell() > MOST_OUTPUT:
+                        raise Broken(f"{what}: it printed over {MOST_OUTPUT} bytes")
+        except TimeoutError as error:
+            raise Broken(f"{what}: it took over {within:.0f} s") from error
+        except OSError as error:
+            raise Broken(f"{what}: {error}") from error
+        if status in CANNOT_EXECUTE:
+            raise Broken(f"{what}: {output.getvalue().decode(errors='replace').strip()}")
+        return Completed(status, output.getvalue())
+
+    def freeze(self) -> Callable[[], None]:
+        """Begin to end every program. What is returned waits until they have ended; files can be
+        read after that.
+        """
+        with suppress(Broken):  # an agent that has ended has taken everything with it
+            request = self.link.ask(wire.FREEZE)
+
+            def frozen() -> None:
+                try:
+                    request.done()
+                except (OSError, Broken):
+                    self._kill()
+
+            return frozen
+        return self._kill
+
+    def _kill(self) -> None:
+        try:
+            self._api.kill(self._container)
+        except APIError as error:
+            if error.status_code not in (404, 409):  # it has ended already
+                raise Broken(f"{self.name}: {error}") from error
+        except (DockerException, RequestException) as error:
+            raise Broken(f"{self.name}: {error}") from error
 
     # --- files
 
-    def _path(self, name: str) -> str:
-        return f"{self.directory}/{name}"
+    @contextmanager
+    def _trouble_with(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Broken(f"{self.name}: {name}: {error}") from error
 
     def write_file(self, name: str, content: bytes | Path) -> None:
-        with packed(name, content, self._seat.user, self._seat.group) as stream:
-            try:
-                if not wait_for(lambda: self._put(stream), Deadline(SETUP_LIMIT)):
-                    raise Broken(f"{self.name}: no directory {self.directory}")
-            except (DockerException, RequestException) as error:
-                raise Broken(f"{self.name}: {name} cannot be written: {error}") from error
-
-    def _put(self, stream: IO[bytes]) -> bool:
-        """False while the directory is not there: the container makes it as it starts."""
-        stream.seek(0)
-        try:
-            return bool(self._api.put_archive(self._container.id, self.directory, stream))
-        except NotFound:
-            return False
-
-    def _archive(self, path: str) -> Any:
-        try:
-            chunks, _ = self._api.get_archive(self._container.id, path)
-        except NotFound as error:
-            raise FileNotFoundError(path) from error
-        except APIError as error:
-            if error.status_code == 404 or "not found" in str(error.explanation):
-                raise FileNotFoundError(path) from error
-            raise Broken(f"{self.name}: {path}: {error}") from error
-        except (DockerException, RequestException) as error:
-            raise Broken(f"{self.name}: {path}: {error}") from error
-        return chunks
+        with self._trouble_with(name):
+            request = self.link.ask(wire.WRITE, os.fsencode(name))
+            with content.open("rb") if isinstance(content, Path) else io.BytesIO(content) as file:
+                while data := file.read(wire.CHUNK):
+                    request.send(wire.DATA, data)
+            request.send(wire.END)
+            request.done()
 
     def read_file(self, name: str) -> bytes:
         content = io.BytesIO()
-        if not first_file(self._archive(self._path(name)), content):
-            raise FileNotFoundError(name)
+        self._copy(name, content)
         return content.getvalue()
 
     def fetch_file(self, name: str, to: Path) -> None:
-        chunks = self._archive(self._path(name))
-        with to.open("wb") as out:
-            if not first_file(chunks, out):
-                raise FileNotFoundError(name)
+        with to.open("wb") as file:
+            self._copy(name, file)
+
+    def _copy(self, name: str, to: IO[bytes]) -> None:
+        with self._trouble_with(name):
+            for _, data in self.link.ask(wire.READ, os.fsencode(name)).answers():
+                to.write(data)
 
     def remove_file(self, name: str) -> None:
-        if self.run(["rm", "--", self._path(name)], SETUP_LIMIT).status:
-            raise FileNotFoundError(name)
+        with self._trouble_with(name):
+            self.link.ask(wire.REMOVE, os.fsencode(name)).done()
 
     def files(self) -> list[FileFound]:
         found = []
-        for row in self.run(["sh", "-c", FILES], SETUP_LIMIT).output.decode().splitlines():
-            size, _, name = row.partition(" ")
-            found.append(FileFound(name.removeprefix("./"), int(size)))
+        with self._trouble_with(self.directory):
+            for kind, content in self.link.ask(wire.LIST).answers():
+                if kind == wire.FILE:
+                    name, size, _, _ = wire.unpack(content)
+                    found.append(FileFound(os.fsdecode(name), int(size)))
         return sorted(found, key=lambda each: each.name)
 
     def udp_port(self, wanted: int) -> int:
@@ -182,4 +152,82 @@ class ContainerMachine:
 
     def collect(self, to: Path, largest: int | None) -> None:
         to.mkdir(parents=True, exist_ok=True)
-        unpack(self._archive(self.directory), to, largest)
+        try:
+            with self._trouble_with(self.directory):
+                request = self.link.ask(wire.COLLECT, b"" if largest is None else b"%d" % largest)
+                _receive(request.answers(), to)
+        except Broken:
+            if not self.link.is_lost:
+                raise
+            archive.unpack(self._archive(), to, largest)
+
+    def _archive(self) -> Any:
+        """What is left in a container whose agent has ended."""
+        try:
+            chunks, _ = self._api.get_archive(self._container, self.directory)
+        except (DockerException, RequestException) as error:
+            raise Broken(f"{self.name}: {self.directory}: {error}") from error
+        return chunks
+
+
+def _receive(answers: Iterator[tuple[int, bytes]], to: Path) -> None:
+    """Write down the files that an agent has found."""
+    for kind, content in answers:
+        if kind != wire.FILE:
+            continue
+        name, size, digest, trouble = wire.unpack(content)
+        place = _below(to, os.fsdecode(name))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if digest:
+            told = f"{digest.decode()}  {place.name}  {int(size)} bytes\n"
+            place.with_name(place.name + ".sha256").write_text(told)
+        elif trouble:
+            place.with_name(place.name + ".lost").write_bytes(trouble + b"\n")
+        else:
+            with place.open("wb") as file:
+                for part, data in answers:
+                    if part == wire.END:
+                        break
+                    file.write(data)
+
+
+def _below(folder: Path, name: str) -> Path:
+    """A place in a folder, whatever the name says."""
+    parts = PurePosixPath(name).parts
+    if not parts or ".." in parts or PurePosixPath(name).is_absolute():
+        raise Broken(f"a host has a file {name!r}")
+    return folder.joinpath(*parts)
+
+
+def describe(api: Any, container: str) -> str:
+    """What the engine says of a container, in one line."""
+    try:
+        told = api.inspect_container(container)
+    except NotFound:
+        return "the container is removed"
+    except (DockerException, RequestException) as error:
+        return f"the engine does not say how the container is ({error})"
+    state, limits = told["State"], told["HostConfig"]
+    words = [
+        f"container {told['Name'].lstrip('/')} of {told['Config']['Image']}: {state['Status']}"
+    ]
+    if not state["Running"]:
+        words.append(f"exit status {state['ExitCode']}")
+    words += ["killed for want of memory"] if state.get("OOMKilled") else []
+    words += [str(state["Error"])] if state.get("Error") else []
+    words.append(f"at most {limits.get('PidsLimit') or 'any number of'} processes")
+    words.append(f"at most {limits['Memory']} bytes" if limits.get("Memory") else "any memory")
+    return ", ".join(words)
+
+
+def epitaph(api: Any, container: str) -> str:
+    """The same of a container that has just ended."""
+
+    def has_ended() -> bool:
+        try:
+            return not api.inspect_container(container)["State"]["Running"]
+        except (DockerException, RequestException):
+            return True
+
+    wait_for(has_ended, Deadline(PASSING))
+    return describe(api, container)

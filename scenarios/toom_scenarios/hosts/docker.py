@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound
-from docker.types import IPAMConfig, IPAMPool
+from docker.types import IPAMConfig, IPAMPool, LogConfig
 from requests.exceptions import RequestException
 
 from ..errors import Broken
 from ..timezone import time_zone
-from . import owner, subnets
+from . import boot, engine, owner, subnets
 from .base import Machine, Network
-from .container import ContainerMachine, Seat, find_seat
-from .engine import address, connect
+from .container import ContainerMachine, epitaph
+from .link import Link
+from .stream import hijack
 from .sweep import remove_container, remove_network
 
 SERVER_HOST: Final = (
     "server"  # the host of this name gets the server's image, every other the client's
 )
 FOLDER: Final = "conference"  # working directory of the programs, in the home of the image's user
+DISK: Final = "/toom-disk"  # where a small disk is mounted, with that folder on it
+FIRST_ADDRESS: Final = 2  # in a stage's subnet; .1 is the engine's
 MANY: Final = 50  # hosts that a stage's subnet has room for
 SIDE_BY_SIDE: Final = 5  # containers made at once
-STOP_LIMIT: Final = 1  # seconds; an idle container has nothing to finish
 NAME_LENGTH: Final = 40
 
 
@@ -37,7 +41,7 @@ class DockerNetwork:
 
     Args:
         labels: by which everything of it is found again, what was half made too.
-        seats: what is known of the images, shared by all stages of the driver.
+        images: of the server's host, and of every other.
     """
 
     def __init__(
@@ -49,40 +53,43 @@ class DockerNetwork:
         images: tuple[str, str],
         lifetime: float,
         keep: bool,
-        seats: dict[str, Seat],
     ) -> None:
         self._client = client
-        self._seats = seats
+        self._api = client.api
         self._name = name
         self._labels = labels
         self._images = images
         self._lifetime = lifetime
         self._keep = keep
-        self._network: Any = None
+        self._network = ""
+        self._subnet: IPv4Network | None = None
         self._lock: IO[str] | None = None
-        self._machines: list[tuple[Any, ContainerMachine]] = []
+        self._links: list[Link] = []
+        self._machines: list[ContainerMachine] = []
+        self._addresses = itertools.count(FIRST_ADDRESS)
         self._touched = False
 
-    def machine(self, name: str) -> Machine:
-        return self.machines([name])[0]
+    def machine(self, name: str, disk: int | None = None) -> Machine:
+        return self.machines([name], disk)[0]
 
-    def machines(self, names: Sequence[str]) -> list[Machine]:
+    def machines(self, names: Sequence[str], disk: int | None = None) -> list[Machine]:
         if not names:
             return []
         self._touched = True
-        if self._network is None:
-            self._network = self._make_network()
+        if not self._network:
+            self._make_network()
+        addresses = [str(self._next_address()) for _ in names]
         with ThreadPoolExecutor(SIDE_BY_SIDE) as workers:
-            made = list(workers.map(self._make_machine, names))
+            made = list(workers.map(self._make_machine, names, addresses, itertools.repeat(disk)))
         self._machines += made
-        return [machine for _, machine in made]
+        return list(made)
 
-    def _make_network(self) -> Any:
+    def _make_network(self) -> None:
         refused: APIError | None = None
         for subnet, lock in subnets.free_subnets(zlib.crc32(self._name.encode())):
             pools = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet))])
             try:
-                network = self._client.networks.create(
+                made = self._api.create_network(
                     self._name, driver="bridge", internal=True, ipam=pools, labels=self._labels
                 )
             except APIError as error:
@@ -94,63 +101,91 @@ class DockerNetwork:
             except (DockerException, RequestException) as error:
                 lock.close()
                 raise Broken(f"network {self._name}: {error}") from error
-            self._lock = lock
-            return network
+            self._network, self._subnet, self._lock = made["Id"], subnet, lock
+            return
         raise Broken(
             f"no subnet is left in {subnets.pool()} (TOOM_SUBNETS names another): {refused}"
         )
 
-    def _make_machine(self, name: str) -> tuple[Any, ContainerMachine]:
-        image = self._images[0] if name == SERVER_HOST else self._images[1]
-        life = "infinity" if self._keep else str(int(self._lifetime))
-        # it ends by itself, even if everybody who could remove it is dead
-        idle = f"mkdir -p ~/{FOLDER}; exec sleep {life}"
+    def _next_address(self) -> IPv4Address:
+        if self._subnet is None:
+            raise Broken(f"{self._name} has no network")
         try:
-            container = self._client.containers.run(
-                image,
-                ["sh", "-c", idle],
-                detach=True,
-                init=True,
-                name=f"{self._name}-{_plain(name)}",
-                hostname=_plain(name),
-                network=self._name,
-                environment={"TZ": time_zone()},
-                labels={**self._labels, owner.ROLE: name},
-            )
+            return self._subnet[next(self._addresses)]
+        except IndexError as error:
+            raise Broken(f"{self._name} has no room for another host") from error
+
+    def _make_machine(self, name: str, address: str, disk: int | None) -> ContainerMachine:
+        image = self._images[0] if name == SERVER_HOST else self._images[1]
+        try:
+            container = self._create(image, name, address, disk)
+            link = self._start(container, name)
         except ImageNotFound as error:
             raise Broken(f"the engine has no image {image}: run `make image`") from error
         except (DockerException, RequestException) as error:
             raise Broken(f"host {name}: {error}") from error
-        if image not in self._seats:
-            self._seats[image] = find_seat(container, f"~/{FOLDER}")
-        made = ContainerMachine(
-            container, name=name, engine=address(), network=self._name, seat=self._seats[image]
+        return ContainerMachine(self._client, container, name=name, address=address, link=link)
+
+    def _create(self, image: str, name: str, address: str, disk: int | None) -> str:
+        lifetime = 0.0 if self._keep else self._lifetime
+        folder = FOLDER if disk is None else f"{DISK}/{FOLDER}"
+        tmpfs = None if disk is None else {DISK: f"size={disk},mode=1777,exec"}
+        made = self._api.create_container(
+            image,
+            boot.command(folder, lifetime=lifetime, stays=self._keep),
+            stdin_open=True,
+            name=f"{self._name}-{_plain(name)}",
+            hostname=_plain(name),
+            environment={"TZ": time_zone()},
+            labels={**self._labels, owner.ROLE: name},
+            host_config=self._api.create_host_config(
+                network_mode=self._name,
+                tmpfs=tmpfs,
+                # what the agent says is for the runner, and would fill the engine's disk
+                log_config=LogConfig(type=LogConfig.types.NONE),
+            ),
+            networking_config={
+                "EndpointsConfig": {
+                    self._name: self._api.create_endpoint_config(ipv4_address=address)
+                }
+            },
         )
-        return container, made
+        return str(made["Id"])
+
+    def _start(self, container: str, name: str) -> Link:
+        streams = "stream=1&stdin=1&stdout=1&stderr=1"
+        stream, first = hijack(engine.address(), f"/containers/{container}/attach?{streams}")
+        link = Link(name, stream, first=first, why_gone=lambda: epitaph(self._api, container))
+        self._links.append(link)
+        self._api.start(container)
+        return link
 
     def running_server(self) -> None:
         return None
 
     def freeze(self) -> None:
         """Stop every program at once, the server's first; what they wrote can still be read."""
-        servers = [each for each in self._machines if each[1].name == SERVER_HOST]
-        others = [each for each in self._machines if each[1].name != SERVER_HOST]
-        with ThreadPoolExecutor(SIDE_BY_SIDE) as workers:
-            for group in (servers, others):
-                list(workers.map(_kill, group))
+        servers = [each for each in self._machines if each.name == SERVER_HOST]
+        others = [each for each in self._machines if each.name != SERVER_HOST]
+        for group in (servers, others):
+            for stopping in [each.freeze() for each in group]:
+                stopping()
 
     def close(self) -> None:
+        for link in self._links:
+            link.close()
+        self._links.clear()
         if not self._touched:
             return
         ours: dict[str, str | list[str] | bool] = {
             "label": [f"{key}={value}" for key, value in self._labels.items()]
         }
         try:
-            left = self._client.containers.list(all=True, filters=ours, ignore_removed=True)
+            left = self._api.containers(all=True, filters=ours)
             with ThreadPoolExecutor(SIDE_BY_SIDE) as workers:
-                list(workers.map(remove_container, left))
-            for network in self._client.networks.list(filters=ours):
-                remove_network(network)
+                list(workers.map(lambda each: remove_container(self._api, each["Id"]), left))
+            for network in self._api.networks(filters=ours):
+                remove_network(self._api, network["Id"])
         except (DockerException, RequestException) as error:
             raise Broken(f"{self._name} cannot be removed: {error}") from error
         if self._lock is not None:
@@ -158,7 +193,9 @@ class DockerNetwork:
         self._touched = False
 
     def keep(self) -> str:
-        names = ", ".join(str(container.name) for container, _ in self._machines)
+        for link in self._links:
+            link.close()
+        names = ", ".join(f"{self._name}-{_plain(each.name)}" for each in self._machines)
         return f"docker exec -it NAME bash; NAME: {names}; `toom clean --all` removes them"
 
 
@@ -176,8 +213,7 @@ class DockerDriver:
         self._run = run
         self._images = images
         self._keep = keep
-        self._seats: dict[str, Seat] = {}
-        self._client = connect()
+        self._client = engine.connect()
 
     @property
     def addresses(self) -> int:
@@ -199,18 +235,7 @@ class DockerDriver:
             images=self._images,
             lifetime=lifetime,
             keep=self._keep,
-            seats=self._seats,
         )
-
-
-def _kill(host: tuple[Any, ContainerMachine]) -> None:
-    container, machine = host
-    try:
-        container.kill()
-    except APIError as error:
-        if error.status_code not in (404, 409):  # it has ended already
-            raise Broken(f"{machine.name}: {error}") from error
-    machine.gone()
 
 
 def _plain(name: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from ..digest import keep_or_describe
-from ..errors import Broken
+from ..errors import Broken, Unsupported
 from ..timezone import time_zone
 from . import namespaces
 from .base import Completed, FileFound, Machine, Network
@@ -81,6 +81,13 @@ class LocalMachine:
         self._ports = ports
         self._guardian = guardian
         self._mapped: dict[tuple[str, int], int] = {}
+
+    def gets_disk(self, place: Path) -> None:
+        """Its working directory is, from now on, at another place for the runner than for it."""
+        self._path = place
+
+    def state(self) -> str:
+        return f"{' '.join(self._entry) or 'no namespace'}, address {self.address}"
 
     def _argv(self, command: Sequence[str]) -> list[str]:
         program = shutil.which(command[0], path=programs_path())
@@ -153,6 +160,14 @@ class LocalMachine:
                 found.append(FileFound(str(place.relative_to(self._path)), size))
         return sorted(found, key=lambda each: each.name)
 
+    def _copy_files(self, to: Path) -> None:
+        for found in self.files():
+            place = self._at(found.name)
+            if place.is_file() and not place.is_symlink():
+                copy = to / found.name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(place, copy)
+
     def _mapped_port(self, kind: str, wanted: int) -> int:
         if self._ports is None:
             return wanted
@@ -167,7 +182,9 @@ class LocalMachine:
         return self._mapped_port("tcp", wanted)
 
     def collect(self, to: Path, largest: int | None) -> None:
-        # The directory already lies in the evidence.
+        if self._path != Path(self.directory):
+            self._copy_files(to)
+        # Else the directory already lies in the evidence.
         if largest is not None:
             for place in to.rglob("*"):
                 keep_or_describe(place, largest)
@@ -187,11 +204,13 @@ class LocalNetwork:
         self._guardian = Guardian() if mode is None else None
         self._scratch = tempfile.TemporaryDirectory(prefix="toom-")
 
-    def machine(self, name: str) -> Machine:
+    def machine(self, name: str, disk: int | None = None) -> Machine:
         if self._closed:
             raise Broken(f"no host {name}: the stage has ended")
         folder = self._evidence / "hosts"
         if self._mode is None:
+            if disk is not None:
+                raise Unsupported("needs a disk of its own: here are no mount namespaces")
             return LocalMachine(
                 name, LOOPBACK, folder, entry=(), ports=self._ports, guardian=self._guardian
             )
@@ -199,14 +218,17 @@ class LocalNetwork:
             if self._switch is None:
                 self._switch = namespaces.Switch(Path(self._scratch.name), rootless=self._mode)
             bound, address = self._switch.connect(name)
+            made = LocalMachine(
+                name, address, folder, entry=self._switch.enter(bound), ports=None, guardian=None
+            )
+            if disk is not None:
+                made.gets_disk(self._switch.mount_disk(made.directory, disk))
         except namespaces.NamespaceError as error:
             raise namespaces.broken(error) from error
-        return LocalMachine(
-            name, address, folder, entry=self._switch.enter(bound), ports=None, guardian=None
-        )
+        return made
 
-    def machines(self, names: Sequence[str]) -> list[Machine]:
-        return [self.machine(name) for name in names]
+    def machines(self, names: Sequence[str], disk: int | None = None) -> list[Machine]:
+        return [self.machine(name, disk) for name in names]
 
     def running_server(self) -> None:
         return None

@@ -108,26 +108,30 @@ class Switch:
             f"{PREFIX}.{number}" if number < 255 else f"10.44.{number // 250}.{number % 250 + 1}"
         )
         bound = self._folder / f"net-{name}"
-        made = subprocess.run(
-            [
-                *self.enter(),
-                *(
-                    "sh",
-                    "-ec",
-                    CONNECT,
-                    "sh",
-                    str(bound),
-                    f"port{number}",
-                    f"{address}/{PREFIX_LENGTH}",
-                ),
-            ],
-            capture_output=True,
-            timeout=SETUP_LIMIT,
-            check=False,
-        )
-        if made.returncode:
-            raise NamespaceError(made.stderr.decode(errors="replace").strip().replace("\n", "; "))
+        words = [str(bound), f"port{number}", f"{address}/{PREFIX_LENGTH}"]
+        self._do(["sh", "-ec", CONNECT, "sh", *words])
         return str(bound), address
+
+    def mount_disk(self, directory: str, size: int) -> Path:
+        """Give a directory a disk of its own, which nobody outside sees and which is gone with the
+        stage.
+
+        Args:
+            size: bytes.
+
+        Returns:
+            Where the runner finds it.
+        """
+        self._do(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", directory])
+        return Path(f"/proc/{self._first}/root{directory}")
+
+    def _do(self, command: Sequence[str]) -> None:
+        """A command in the stage, beside its hosts."""
+        done = subprocess.run(
+            [*self.enter(), *command], capture_output=True, timeout=SETUP_LIMIT, check=False
+        )
+        if done.returncode:
+            raise NamespaceError(done.stderr.decode(errors="replace").strip().replace("\n", "; "))
 
     def enter(self, bound: str = "") -> list[str]:
         """The command that enters the stage, or one host of it; the program's argv follows."""

@@ -33,12 +33,12 @@ def sweep(
     for container in client.containers.list(all=True, filters=everything, ignore_removed=True):
         if why := proof(container.labels, container.attrs["Created"]):
             if not dry_run:
-                remove_container(container)
+                remove_container(client.api, str(container.id))
             yield f"{_verb(dry_run)} container {container.name}: {why}"
     for network in client.networks.list(filters=everything):
         if why := proof(network.attrs["Labels"], network.attrs["Created"]):
             if not dry_run:
-                remove_network(network)
+                remove_network(client.api, str(network.id))
             yield f"{_verb(dry_run)} network {network.name}: {why}"
 
 
@@ -61,22 +61,26 @@ def clean(*, dry_run: bool, kept_too: bool) -> Iterator[str]:
         client.close()
 
 
-def remove_container(container: Any) -> None:
+def remove_container(api: Any, container: str) -> None:
     """Kill and remove, with its anonymous volumes; somebody else may be quicker."""
     try:
-        container.remove(force=True, v=True)
+        api.remove_container(container, force=True, v=True)
     except APIError as error:
         if error.status_code not in (404, 409):  # 409: a removal is in progress
             raise
 
 
-def remove_network(network: Any) -> None:
+def remove_network(api: Any, network: str) -> None:
     """Remove a network of ours, with whatever end the engine still counts in it."""
     try:
-        network.reload()
-        for end in network.attrs.get("Containers") or {}:
-            network.disconnect(end, force=True)
-        network.remove()
+        try:
+            api.remove_network(network)
+        except APIError as error:
+            if error.status_code != 403:  # it has ends
+                raise
+            for end in api.inspect_network(network).get("Containers") or {}:
+                api.disconnect_container_from_network(end, network, force=True)
+            api.remove_network(network)
     except APIError as error:
         if error.status_code not in (403, 404):  # 403: a container is only just going
             raise
