@@ -64,7 +64,8 @@ def several_type_at_once(stage: Stage) -> None:
             said = Said(int(reply["number"]), reply["at"], client.user, f"{client.user} {number}")
             told[said.number] = said
     talk = Talk([told[number] for number in sorted(told)])
-    assert list(sorted(told)) == list(range(1, len(clients) * AHEAD + 1)), sorted(told)
+    numbers = list(range(1, len(clients) * AHEAD + 1))
+    assert sorted(told) == numbers, f"the replies are numbered {sorted(told)}"
     server.file("messagelog.txt").comes_to([re.escape(said.log_line) for said in talk.said])
     talk.check(server.file("messagelog.txt"))
 
