@@ -200,3 +200,12 @@ def test_the_server_image_holds_no_test_tools(engine: docker.DockerClient) -> No
     )
     seen = engine.containers.run(built.server, ["python", "-c", probe], remove=True)
     assert seen == b"[]\n"
+
+
+def test_who_may_not_use_the_engine_is_told_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_where: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(images_module, "_knock", denied)
+    with pytest.raises(ImageError, match="join the group docker, or use sudo"):
+        connected()
