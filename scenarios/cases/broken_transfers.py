@@ -102,11 +102,17 @@ done
 @scenario("S12.11", "S12.12", hosts=2, builds_on=BASE, seconds=3)
 def files_that_change_while_they_are_sent(stage: Stage) -> None:
     """Of four files on their way to Han one is cut, one grows, one is replaced, one is written to at both ends: Han gets what once stood on Yoda's disk, or nothing."""
-    names = ["shrinks.bin", "grows.bin", "replaced.bin", "written.bin"]
+    names = [
+        "written.bin",
+        "shrinks.bin",
+        "grows.bin",
+        "replaced.bin",
+    ]  # the first has surely begun
     stage.server(attempts=3)
     yoda, han = stage.clients(yoda="Yoda", han="Han")
     stage.promise("S12.11")
     films = all_caught(yoda, han, names, stops=yoda)
+    only_has(han)
     versions = {name: {digest(yoda.host, name)} for name in names}
     changed = yoda.host.run(["sh", "-ec", CHANGES, "sh", "50000"])
     assert changed.status == 0, changed.output

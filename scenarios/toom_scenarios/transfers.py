@@ -19,7 +19,7 @@ from .output import Mark
 from .programs import Client
 
 HIDDEN: Final = ".toom/"  # where unfinished data may wait; SPEC S12
-PATIENCE: Final = 60.0  # seconds that a file may take, on a busy host
+PATIENCE: Final = 40.0  # seconds that a file may take, on a busy host
 SILENCE: Final = 15.0  # a peer silent for so long is gone; SPEC S12
 TOLD: Final = SILENCE + 5.0  # seconds in which a survivor must have been told, on a busy host
 FAIR: Final = 12.0  # seconds that a client may be held up by us before others may take it for gone
