@@ -96,17 +96,12 @@ def test_clean_runs_are_kept_as_rows_without_their_reports(
         ("local", "quiet", 2),
         ("local", "loaded", 1),
     ]
+    seen = (toom.parent / "seen").read_text()
+    assert seen.startswith(f"run --on local --jobs 4 --seed {rows(root)[0]['seed']} --json --rep")
     assert rows(root)[0]["marks"] == {"earned": 18.0, "possible": 18.0}
     assert list((results(root) / "runs").iterdir()) == []
     assert [kind["clean"] for kind in told(root)["kinds"]] == [2, 1]
     assert capsys.readouterr().out.splitlines()[-2] == "steady: 3 runs without a flake or a leak"
-
-
-def test_the_suite_is_run_as_it_was_promised(toom: Path, root: Path) -> None:
-    steady(toom, root, "--runs", "1", "--loaded", "0")
-    seen = (toom.parent / "seen").read_text()
-    assert seen.startswith("run --on local --jobs 4 --seed ")
-    assert f"--seed {rows(root)[0]['seed']} --json --report " in seen
 
 
 # --- flakes
@@ -216,7 +211,7 @@ def test_a_network_that_is_left_over_is_found_and_removed(toom: Path, root: Path
 
 def test_the_locks_that_stay_and_a_strangers_process_are_no_leaks(toom: Path, root: Path) -> None:
     todo(toom, "pool")
-    other = subprocess.Popen(["sleep", "4000"], start_new_session=True)
+    other = subprocess.Popen(["sleep", "4000"])
     try:
         assert steady(toom, root, "--runs", "1") == 0
         assert other.poll() is None
@@ -243,6 +238,14 @@ def test_time_that_is_up_is_not_complete(
     assert steady(toom, root, "--runs", "2", "--minutes", "0.000001") == 3
     assert "not complete yet: 0 of 2 runs" in capsys.readouterr().out
     assert told(root)["complete"] is False
+
+
+def test_a_run_that_cannot_be_done_in_time_is_not_begun(toom: Path, root: Path) -> None:
+    steady(toom, root, "--runs", "1", "--loaded", "0")
+    path = results(root) / "runs.jsonl"
+    path.write_text(json.dumps({**rows(root)[0], "seconds": 4000.0}) + "\n")
+    assert steady(toom, root, "--runs", "2", "--loaded", "1", "--minutes", "60") == 3
+    assert len(rows(root)) == 1
 
 
 def test_a_flake_found_before_is_not_forgotten(toom: Path, root: Path) -> None:
@@ -287,9 +290,6 @@ def test_it_stops_when_the_sources_change(toom: Path, root: Path) -> None:
     todo(toom, "edit")
     assert steady(toom, root, "--runs", "3", "--loaded", "0") == 3
     assert len((before / "runs.jsonl").read_text().splitlines()) == 1
-
-
-# --- the command line
 
 
 def test_docker_without_an_engine_could_not_find_out(

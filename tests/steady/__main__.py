@@ -108,7 +108,7 @@ class Campaign:
         minutes: float | None = self._options.minutes
         if minutes is None:
             return False
-        alike = [row.seconds for row in self._ledger.rows if row.kind == turn.kind]
+        alike = [row.seconds for row in self._ledger.rows if row.on == turn.on]
         needed = max(alike, default=0.0)  # a run that cannot be done in time is not begun
         return time.monotonic() - self._began + needed > minutes * 60
 

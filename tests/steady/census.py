@@ -127,9 +127,9 @@ def remove(found: Found, footing: Footing, run: str) -> None:
     if found.in_engine:
         with _engine(run) as (containers, networks):
             for container in containers:
-                remove_container(container)
+                remove_container(container.client.api, str(container.id))
             for network in networks:
-                remove_network(network)
+                remove_network(network.client.api, str(network.id))
 
 
 def _same(seen: Process) -> bool:
