@@ -223,7 +223,7 @@ def two_files_for_one_name(stage: Stage) -> None:
     is_refused(clone, han, "film.bin")
     first.goes_on(yoda)
     first.arrives()
-    fill(yoda.host, "twice.bin", 40_000_000)
+    fill(yoda.host, "twice.bin", 20_000_000)
     first = sends(yoda, han, "twice.bin")
     first.announced()
     is_refused(yoda, han, "twice.bin")
