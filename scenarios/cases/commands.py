@@ -169,10 +169,11 @@ def obeys(client: Client) -> None:
 
 @scenario("S5.12", builds_on="log_in_and_out")
 def only_out_and_the_end_of_input_end_the_client(stage: Stage) -> None:
-    """Yoda types words of farewell, 10 kB in one line, invalid UTF-8 and control characters: the client goes on. The end of input is OUT."""
+    """Yoda types words of farewell, 10 and 20 kB in one line, invalid UTF-8 and control characters: the client goes on. The end of input is OUT."""
     server = stage.server(attempts=3)
     [yoda] = seats(stage, "Yoda")
-    for line in ("exit", "QUIT", "Bye", "out", "OUT now", "BCM OUT", "x" * 10_000):
+    too_long = f"UPD Han {'x' * 20_000}"
+    for line in ("exit", "QUIT", "Bye", "out", "OUT now", "BCM OUT", "x" * 10_000, too_long):
         yoda.types(line)
         yoda.sees_prompt()
     obeys(yoda)
