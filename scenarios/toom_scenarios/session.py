@@ -116,7 +116,10 @@ class Session:
 
     def state(self) -> str:
         """Whether it lives, in words."""
-        status = self._status_soon()
+        try:
+            status = self._status_soon()
+        except Broken as error:  # its host is gone; a report is written all the same
+            return f"unknown: {error}"
         if status is None:
             return "ended" if self._closed else "running"
         words = f"status {status}" if status >= 0 else signals.Signals(-status).name

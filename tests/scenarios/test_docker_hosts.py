@@ -1,6 +1,8 @@
 """Hosts as containers, on whatever engine answers. The image is any of ours that the engine has."""
 
 import os
+import re
+import select
 import signal
 import subprocess
 import sys
@@ -18,8 +20,27 @@ from toom_scenarios.hosts.engine import connect
 from toom_scenarios.hosts.sweep import sweep
 from toom_scenarios.implementation import TOOM
 from toom_scenarios.stage import Setting
+from toom_scenarios.timezone import time_zone
 
 from .test_cli import HEAD, WAITS
+
+ROLE_ONE = f"{owner.ROLE}=one"
+NOTES_WHO_LEAVES = """
+import socket
+with socket.create_server(("", 4000)) as door:
+    print("up", flush=True)
+    line, _ = door.accept()
+    open("log", "a").write("came\\n")
+    while line.recv(100):
+        pass
+    open("log", "a").write("left\\n")
+"""
+STAYS = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 4000)) as line:
+    print("connected", flush=True)
+    line.recv(100)
+"""
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.usefixtures("engine")]
 
@@ -98,6 +119,98 @@ def test_the_evidence_is_collected_and_everything_removed(
     assert left(client, run) == ([], [])
 
 
+def test_what_a_host_shows_of_itself(stage: Stage, image: str) -> None:
+    yoda = stage.host("yoda")
+    user = yoda.run(["sh", "-c", "id -u; echo $HOME; pwd; echo $TZ; ps -o comm= -p 1"])
+    number, home, folder, zone, first = user.output.decode().split()
+    assert number != "0"
+    assert folder == yoda.directory == f"{home}/conference"
+    assert zone == time_zone()
+    assert first.startswith("python3")
+    assert re.fullmatch(
+        rf"container toom-\S+-yoda of {image}: running, .+ processes, .+ memory",
+        yoda.machine.state(),
+    )
+
+
+def test_nothing_in_a_host_can_touch_its_agent(stage: Stage) -> None:
+    host = stage.host("host")
+    script = "kill -9 1; kill -STOP 1; kill -TERM -1; cat /proc/1/environ; echo x >/proc/1/fd/1"
+    host.run(["sh", "-c", script])
+    assert host.run(["echo", "alive"]).output == b"alive\n"
+
+
+def test_a_small_disk_is_full_when_it_is_full(stage: Stage) -> None:
+    host = stage.host("small", disk=200_000)
+    host.put("log", "before\n")
+    fill = stage.command(host, "sh", "-c", "dd if=/dev/zero of=big bs=1000 count=1000; echo end")
+    fill.sees(r".*No space left on device")
+    fill.sees("end")
+    assert 100_000 < host.file("big").size <= 200_000
+    with pytest.raises(Broken, match="No space"):
+        host.put("more", b"x" * 300_000)
+    assert host.run(["sh", "-c", "test -O . && id -u"]).status == 0, "its user owns the directory"
+
+
+def test_the_servers_programs_are_stopped_before_their_peers(
+    tmp_path: Path, image: str, client: docker.DockerClient
+) -> None:
+    """A server that notes who leaves must not see its clients killed."""
+    stage = Stage("frozen", tmp_path / "stage", setting(image, f"frozen-{os.getpid()}"))
+    try:
+        server, one = stage.hosts("server", "one")
+        stage.command(server, "python3", "-c", NOTES_WHO_LEAVES).sees("up")
+        caller = stage.command(one, "python3", "-c", STAYS, server.address)
+        caller.sees("connected")
+        server.file("log").comes_to(["came"], within=20)
+    finally:
+        stage.close(None)
+    assert (tmp_path / "stage/hosts/server/log").read_text() == "came\n"
+
+
+def test_a_container_that_dies_is_no_fault_of_the_program(
+    tmp_path: Path, image: str, client: docker.DockerClient
+) -> None:
+    run = f"dead-{os.getpid()}"
+    stage = Stage("dead", tmp_path / "stage", setting(image, run))
+    try:
+        one, two = stage.hosts("one", "two")
+        one.put("log", "before\n")
+        terminal = stage.command(one, "sh", "-c", "echo up; exec cat")
+        other = stage.command(two, "cat")
+        terminal.sees("up")
+        [container] = client.containers.list(filters={"label": [f"{owner.RUN}={run}", ROLE_ONE]})
+        container.kill()
+        with pytest.raises(Broken, match="exited, exit status 137"):
+            terminal.sees("anything")
+        with pytest.raises(Broken):
+            one.run(["true"])
+        with pytest.raises(Broken):
+            other.sees("anything")
+    finally:
+        stage.close(None)
+    assert (tmp_path / "stage/hosts/one/log").read_text() == "before\n"
+    assert left(client, run) == ([], [])
+
+
+def test_a_kept_host_outlives_its_runner(
+    tmp_path: Path, image: str, client: docker.DockerClient
+) -> None:
+    run = f"kept-{os.getpid()}"
+    kept = DockerDriver(run, images=(image, image), keep=True).network("kept", tmp_path, 60.0)
+    try:
+        program = "trap '' HUP; echo up; while echo on; do read -t 0.01 x; done"
+        terminal = kept.machine("one").open(["bash", "-c", program], {})
+        assert wait_for(lambda: select.select([terminal], [], [], 1)[0], Deadline(20))
+        assert "docker exec -it NAME bash" in kept.keep()
+        [container] = client.containers.list(filters={"label": f"{owner.RUN}={run}"})
+        look = container.exec_run(["pgrep", "-f", "echo on"])
+        assert look.exit_code == 0, "its programs go on"
+    finally:
+        kept.close()
+    assert left(client, run) == ([], [])
+
+
 def left(client: docker.DockerClient, run: str) -> tuple[list[str], list[str]]:
     ours = {"label": f"{owner.RUN}={run}"}
     containers = client.containers.list(all=True, filters=ours, ignore_removed=True)
@@ -141,6 +254,10 @@ def test_what_a_dead_run_left_is_swept_and_what_lives_is_not(
         )
         runner.kill()
         runner.wait()
+        waits = {"label": f"{owner.SCENARIO}=it_waits_0", "status": "running"}
+        assert wait_for(lambda: not client.containers.list(filters=waits), Deadline(40)), (
+            "containers outlive their runner"
+        )
         said = "\n".join(sweep(client, dry_run=True))
         assert "would remove container" in said
         assert "it-waits-0" in said

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from toom_scenarios import Broken, Stage
+from toom_scenarios import Broken, Stage, Unsupported
 from toom_scenarios.deadline import Deadline, wait_for
 from toom_scenarios.hosts.guardian import Guardian
 from toom_scenarios.hosts.local import LocalDriver, find_mode
@@ -189,6 +189,39 @@ def test_rootless_hosts_have_addresses_too(tmp_path: Path) -> None:
         stage.command(two, "python3", "-c", CALL, one.address).sees_exactly(two.address)
     finally:
         stage.close(None)
+
+
+@pytest.mark.parametrize("rootless", [False, True])
+def test_a_small_disk_is_full_when_it_is_full_and_is_kept_as_evidence(
+    tmp_path: Path, rootless: bool
+) -> None:
+    mode, why = possible(tmp_path, only_rootless=rootless)
+    if mode is None:
+        pytest.skip(why)
+    stage = Stage("disk", tmp_path / "disk", setting(mode))
+    try:
+        host, other = stage.host("small", disk=200_000), stage.host("other")
+        host.put("log", "before\n")
+        fill = stage.command(host, "sh", "-c", "dd if=/dev/zero of=big bs=1000 count=1000; pwd")
+        fill.sees(r".*No space left on device")
+        fill.sees_exactly(host.directory)
+        assert 100_000 < host.file("big").size <= 200_000
+        stage.command(other, "dd", "if=/dev/zero", "of=big", "bs=1000", "count=1000").ends(0)
+    finally:
+        stage.close(1000)
+    folder = tmp_path / "disk" / "hosts" / "small"
+    assert sorted(path.name for path in folder.iterdir()) == ["big.sha256", "log"]
+    assert (folder / "log").read_text() == "before\n"
+
+
+def test_there_is_no_disk_of_its_own_without_namespaces(bare_stage: Stage) -> None:
+    with pytest.raises(Unsupported, match="needs a disk of its own"):
+        bare_stage.host("small", disk=200_000)
+
+
+def test_a_host_says_how_it_is(networked_stage: Stage, bare_stage: Stage) -> None:
+    assert "address 10.44.0.2" in networked_stage.host("one").machine.state()
+    assert bare_stage.host("two").machine.state() == "no namespace, address 127.0.0.1"
 
 
 def test_the_driver_says_how_many_addresses_there_are() -> None:

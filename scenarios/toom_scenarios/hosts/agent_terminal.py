@@ -43,6 +43,7 @@ class AgentTerminal:
         self._started: bool | OSError = False
         self._typed = self._taken = 0  # pieces
         self._nobody_there = False
+        self._told_lost = False
         self._closed = False
         self._ready = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         link.listen(self._channel, self._hear)
@@ -96,9 +97,12 @@ class AgentTerminal:
         if data:
             self._pay(len(data))
             return data
-        if self._link.is_lost:
-            raise self._link.broken()
-        raise BlockingIOError
+        if not self._link.is_lost:
+            raise BlockingIOError
+        if self._told_lost:  # once is enough: whoever tears the stage down wants to come to an end
+            raise EOFError
+        self._told_lost = True
+        raise self._link.broken()
 
     def _pay(self, size: int) -> None:
         """Let the agent send as much again."""

@@ -219,6 +219,17 @@ class DockerDriver:
     def addresses(self) -> int:
         return MANY
 
+    def images(self) -> dict[str, str]:
+        """The ids of the images behind their names: what was examined, even when the names move.
+
+        Raises:
+            Broken: the engine has one no more.
+        """
+        try:
+            return {name: str(self._client.images.get(name).id) for name in self._images}
+        except (DockerException, RequestException) as error:
+            raise Broken(f"the images of the hosts: {error}") from error
+
     def network(self, stage: str, evidence: Path, lifetime: float) -> Network:
         del evidence  # it is collected at the end
         labels = {
