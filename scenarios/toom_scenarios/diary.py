@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from .elsewhere import Elsewhere
 from .hosts.base import Machine
 from .timeline import Timeline
-from .watch import LateLook, Watcher
+from .watch import Directory, Watcher, watched
 
 SIDE_BY_SIDE: Final = 5  # hosts that are looked into at once
+STATES: Final = "states.txt"  # how each host was at the verdict
 STAGE: Final = "stage"  # who did it, where it was no host's terminal
 
 
@@ -30,8 +32,11 @@ class Diary:
         self.timeline = Timeline(folder / "timeline.txt")
         self._folder = folder
         self._here = here
-        self._watcher = Watcher(self.timeline)
-        self._elsewhere: dict[str, LateLook] = {}
+        self._watcher = Watcher()
+        self._directories: dict[str, Directory] = {}
+        self._elsewhere: dict[str, Elsewhere] = {}
+        self._machines: list[Machine] = []
+        self._served: set[str] = set()
 
     def note(self, text: str, who: str = STAGE) -> None:
         """Something was done or found now."""
@@ -40,23 +45,40 @@ class Diary:
     def takes(self, machine: Machine) -> None:
         """A host is there: note it, and look after its files."""
         self.note(f"is up at {machine.address}", machine.name)
+        self._machines.append(machine)
         if self._here:
-            self._watcher.add(machine.name, Path(machine.directory))
+            new = watched(Path(machine.directory), machine.name, self.timeline)
+            self._directories[machine.name] = new
+            self._watcher.add(new.look)
         else:
-            self._elsewhere[machine.name] = LateLook(machine, self.timeline)
+            self._elsewhere[machine.name] = Elsewhere(machine, self.timeline)
+
+    def serves(self, host: str) -> None:
+        """A server is about to run there: see what it writes as it writes it."""
+        if host in self._elsewhere and host not in self._served:
+            self._served.add(host)
+            self._elsewhere[host].watch()
+            self._watcher.add(self._elsewhere[host].look)
 
     def put(self, host: str, name: str, size: int) -> None:
         """The scenario gives a host a file, now."""
-        self._watcher.expects(host, name)
+        if host in self._directories:
+            self._directories[host].expected.add(name)
         if host in self._elsewhere:
             self._elsewhere[host].expected[name] = size
         self.note(f"is given {name}, {size} bytes", host)
 
     def settle(self) -> None:
         """Look at everything once more, while it is as it was at the verdict."""
-        self._watcher.close()
+        states = [f"{each.name}: {each.state()}\n" for each in self._machines]
+        (self._folder / STATES).write_text("".join(states), encoding="utf-8")
+        if not self._watcher.close():
+            self.note("a look at its hosts does not end")
+            return
+        for directory in self._directories.values():
+            directory.look(last=True)
         with ThreadPoolExecutor(SIDE_BY_SIDE) as workers:
-            list(workers.map(LateLook.look, self._elsewhere.values()))
+            list(workers.map(Elsewhere.settle, self._elsewhere.values()))
 
     def close(self) -> None:
         """Place what only the collected files tell, and put all in order of time."""

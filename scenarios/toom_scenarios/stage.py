@@ -177,6 +177,7 @@ class Stage:
         for name, content in {CREDENTIALS: accounts, **files}.items():
             place.put(str(folder / Path(name)), content)
         self._furnish(place, folder)
+        self._diary.serves(place.name)
         if not isinstance(port, str):
             port = place.machine.tcp_port(SERVER_PORT if port is None else port)
 
@@ -212,6 +213,7 @@ class Stage:
         """A server that is up already: its files and its arguments stay as they are."""
         if isinstance(accounts, Mapping):
             self._accounts = accounts
+        self._diary.serves(place.name)
         terminal = self._watch(Terminal, place.name, f"{place.name} ({place.address})", console)
 
         def again() -> Terminal:

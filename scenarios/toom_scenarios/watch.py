@@ -1,8 +1,7 @@
 """Which log lines and files appear in the hosts' directories, and when, for the timeline.
 
-Belongs here: telling from two looks at a directory what happened between them. A directory of this
-machine is looked at while the stage lives; one inside a container once, at the end, and its log
-lines are placed by the times that they tell. Does not: the clock and the file (timeline.py).
+Belongs here: telling from two looks at a directory what happened between them; directories of this
+machine. Does not: those inside containers (elsewhere.py), the clock and the file (timeline.py).
 """
 
 from __future__ import annotations
@@ -16,22 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .errors import Broken
-from .hosts.base import Machine
 from .legible import clipped, visible
 from .timeline import Timeline
-from .timestamps import AT, time_of
 
 INTERVAL: Final = 0.1  # seconds between two looks; times come from the files themselves
 SHARE: Final = 20  # a look may take one part in so many of the time: processors are scarce
 LOG: Final = re.compile(r"(?:.*/)?(?:(?:SR_[0-9]+_)?messagelog|userlog)\.txt")  # SPEC S3, S6, S8
 LARGEST_LOG: Final = 1_000_000  # bytes; of a bigger one only the size is told
-STAMP: Final = re.compile(rf"[^;]*; ({AT});")  # of a log line, SPEC S3 and S6
-WITHIN: Final = 30.0  # seconds for the one look into a container
-SKEW: Final = 0.05  # seconds by which a host's clock may be off without a word
-LISTING: Final = (
-    "date +%s.%N; find . -path '*/.*' -prune -o -type f -exec stat -c '%.9Z %s %n' {} +"
-)
+END_LIMIT: Final = 2.0  # seconds that a look may still take when the stage ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +59,22 @@ class Directory:
     def __init__(self, look: Look, read: Read, tell: Tell) -> None:
         self._look = look
         self._read = read
-        self._tell = tell
+        self._tell_all = tell
         self.expected: set[str] = set()
         self._known: dict[str, Sighting] = {}
         self._pending: dict[str, Sighting] = {}
         self._lines: dict[str, list[str]] = {}
+        self._quiet = False
+
+    def begin(self) -> None:
+        """Take what is there now for known; what comes after it is news."""
+        self._quiet = True
+        self.look(last=True)
+        self._quiet = False
+
+    def _tell(self, moment: float, sign: str, text: str) -> None:
+        if not self._quiet:
+            self._tell_all(moment, sign, text)
 
     def look(self, *, last: bool = False) -> None:
         """Compare with the look before.
@@ -111,7 +113,7 @@ class Directory:
         except OSError:  # it was replaced meanwhile: the next look finds the new one
             return
         before = self._lines.get(name)
-        lines = [visible(line.decode(errors="surrogateescape")) for line in _whole_lines(content)]
+        lines = [visible(line.decode(errors="surrogateescape")) for line in whole_lines(content)]
         self._known[name] = sighting
         self._lines[name] = lines
         if before is None and not lines:
@@ -120,7 +122,7 @@ class Directory:
             self._tell(sighting.changed, sign, f"{name}: {clipped(line)}")
 
 
-def _whole_lines(content: bytes) -> list[bytes]:
+def whole_lines(content: bytes) -> list[bytes]:
     """The lines that have ended: what stands behind the last newline is still being written."""
     return content.split(b"\n")[:-1]
 
@@ -166,118 +168,40 @@ def _sighted(entry: os.DirEntry[str]) -> Sighting | None:
     return Sighting(told.st_size, told.st_ctime_ns / 1e9, told.st_ino)
 
 
-class Watcher:
-    """Watches all hosts of a stage whose directories are on this machine."""
+def watched(folder: Path, host: str, timeline: Timeline) -> Directory:
+    """A directory of this machine, whose news go onto the timeline."""
 
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
-        self._directories: dict[str, Directory] = {}
+    def tell(moment: float, sign: str, text: str) -> None:
+        timeline.note(min(timeline.at(moment), timeline.now()), host, sign, text)
+
+    return Directory(lambda: look_into(folder), lambda name: (folder / name).read_bytes(), tell)
+
+
+class Watcher:
+    """Has somebody look at the directories of a stage again and again."""
+
+    def __init__(self) -> None:
+        self._looks: list[Callable[[], None]] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="files", daemon=True)
 
-    def add(self, host: str, folder: Path) -> None:
-        """Watch a directory of this machine from now on."""
-
-        def tell(moment: float, sign: str, text: str) -> None:
-            at = min(self._timeline.at(moment), self._timeline.now())
-            self._timeline.note(at, host, sign, text)
-
-        new = Directory(lambda: look_into(folder), lambda name: (folder / name).read_bytes(), tell)
-        self._directories = {**self._directories, host: new}
+    def add(self, look: Callable[[], None]) -> None:
+        """Have it looked from now on; one look follows another, never two at a time."""
+        self._looks = [*self._looks, look]
         if not self._thread.is_alive() and not self._ended.is_set():
             self._thread.start()
-
-    def expects(self, host: str, name: str) -> None:
-        """A file that the scenario puts there is no news."""
-        if host in self._directories:
-            self._directories[host].expected.add(name)
 
     def _run(self) -> None:
         rest = INTERVAL
         while not self._ended.wait(rest):
-            began = time.monotonic()
-            for directory in self._directories.values():
-                directory.look()
-            rest = max(INTERVAL, (time.monotonic() - began) * SHARE)
+            began = time.thread_time()
+            for look in self._looks:
+                look()
+            rest = max(INTERVAL, (time.thread_time() - began) * SHARE)
 
-    def close(self) -> None:
-        """Look once more, and end."""
+    def close(self) -> bool:
+        """Look no more. Returns whether the last look has ended."""
         self._ended.set()
         if self._thread.is_alive():
-            self._thread.join()
-        for directory in self._directories.values():
-            directory.look(last=True)
-        self._directories = {}
-
-
-class LateLook:
-    """One look at the end into a host whose directory is elsewhere.
-
-    Attributes:
-        expected: sizes by name of the files that the scenario has put there: no news.
-    """
-
-    def __init__(self, machine: Machine, timeline: Timeline) -> None:
-        self._machine = machine
-        self._timeline = timeline
-        self._found: dict[str, float] = {}  # when each file changed, on the stage's clock
-        self._end = timeline.now()
-        self.expected: dict[str, int] = {}
-
-    def look(self) -> None:
-        """List its files while its programs live, with their times by the runner's clock."""
-        asked = time.time()
-        try:
-            told = self._machine.run(["sh", "-c", LISTING], WITHIN).output
-        except Broken as error:
-            self._note(self._timeline.now(), "=", f"its files cannot be looked at: {error}")
-            return
-        self._end = self._timeline.now()
-        clock, *rows = told.decode(errors="surrogateescape").splitlines() or [""]
-        ahead = _ahead(clock, asked, time.time())
-        if ahead:
-            self._note(self._end, "=", f"its clock is {ahead:+.3f} s from the runner's")
-        for row in rows:
-            changed, _, rest = row.partition(" ")
-            size, _, name = rest.partition(" ./")
-            if _is_number(changed):
-                self._file(name, int(size), self._timeline.at(float(changed) - ahead))
-
-    def _file(self, name: str, size: int, at: float) -> None:
-        self._found[name] = at
-        if not LOG.fullmatch(name) and self.expected.get(name) != size:
-            self._note(min(at, self._end), "+", f"{visible(name)} is there: {size} bytes")
-
-    def place_lines(self, hosts: Path) -> None:
-        """Place the lines of its collected logs by the times that they tell.
-
-        Args:
-            hosts: the folder of the evidence that has one for each host.
-        """
-        for name, changed in self._found.items():
-            path = hosts / self._machine.name / name
-            if LOG.fullmatch(name) and path.is_file() and path.stat().st_size <= LARGEST_LOG:
-                for line in _whole_lines(path.read_bytes()):
-                    self._line(name, line.decode(errors="surrogateescape"), changed)
-
-    def _line(self, name: str, line: str, changed: float) -> None:
-        stamp = STAMP.match(line)
-        told = self._timeline.at(time_of(stamp[1]).timestamp()) if stamp else changed
-        # somewhere in its second, and not after the file changed last; another time zone tells none
-        at = min(told + 1, changed) if -1 < told < self._end else changed
-        self._note(at, "~", f"{name}: {clipped(visible(line))}")
-
-    def _note(self, at: float, sign: str, text: str) -> None:
-        if at > -SKEW:  # else it was there before the stage
-            self._timeline.note(max(0.0, at), self._machine.name, sign, text)
-
-
-def _ahead(clock: str, asked: float, answered: float) -> float:
-    """How far a clock that was read in between is ahead; 0 where it may as well be ours."""
-    if not _is_number(clock) or asked - SKEW < float(clock) < answered + SKEW:
-        return 0.0
-    return float(clock) - (asked + answered) / 2
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"[0-9]+\.[0-9]+", text) is not None
+            self._thread.join(END_LIMIT)
+        return not self._thread.is_alive()

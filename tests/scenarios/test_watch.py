@@ -1,18 +1,19 @@
 """What a timeline learns from the hosts' directories."""
 
 import os
+import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from toom_scenarios import Stage
+from toom_scenarios import Broken, Stage
 from toom_scenarios.deadline import Deadline, wait_for
 from toom_scenarios.diary import Diary
 from toom_scenarios.hosts.base import Completed
 from toom_scenarios.hosts.local import LocalMachine
-from toom_scenarios.timeline import Timeline
-from toom_scenarios.watch import LARGEST_LOG, Directory, LateLook, Sighting, look_into
+from toom_scenarios.watch import LARGEST_LOG, Directory, Sighting, look_into
 
 from .conftest import setting, shell
 
@@ -161,48 +162,109 @@ def test_while_the_stage_lives_its_files_are_watched(bare_stage: Stage) -> None:
     assert wait_for(lambda: wanted in rows(bare_stage.folder), Deadline(10))
 
 
-def late(tmp_path: Path) -> tuple[LocalMachine, Diary]:
-    """A host that is looked into as if it were elsewhere."""
-    machine = LocalMachine(
-        "host", "10.0.0.1", tmp_path / "hosts", entry=(), ports=None, guardian=None
-    )
-    return machine, Diary(tmp_path, here=False)
+class Far(LocalMachine):
+    """A host that is looked into as if it were elsewhere; its clock may be ahead, in seconds."""
+
+    ahead = 0.0
+    refuses = False
+
+    def __init__(self, folder: Path) -> None:
+        where = folder / "hosts"
+        super().__init__("host", "10.0.0.1", where, entry=(), ports=None, guardian=None)
+
+    def run(self, command: Sequence[str], within: float) -> Completed:
+        if self.refuses:
+            raise Broken("no answer")
+        told = super().run(command, within).output.decode()
+        shifted = re.sub(r"(?m)^[0-9.]+", lambda at: f"{float(at[0]) + self.ahead:.9f}", told)
+        return Completed(0, shifted.encode())
 
 
-def test_elsewhere_files_are_listed_at_the_end_and_lines_placed_by_their_times(
-    tmp_path: Path,
-) -> None:
-    machine, diary = late(tmp_path)
-    diary.takes(machine)
-    now = time.strftime("%-d %b %Y %H:%M:%S")
-    machine.write_file(LOG, f"1; {now}; Yoda; hello\n2; 1 Jun 2001 01:01:01; Yoda; odd\n".encode())
-    machine.write_file("film.mp4", b"1234")
-    machine.write_file(".toom/hidden", b"1234")
-    diary.put("host", "given", 4)
-    machine.write_file("given", b"1234")
+@pytest.fixture
+def far(tmp_path: Path) -> Far:
+    return Far(tmp_path)
+
+
+@pytest.fixture
+def diary(far: Far, tmp_path: Path) -> Diary:
+    made = Diary(tmp_path, here=False)
+    made.takes(far)
+    return made
+
+
+def news(folder: Path) -> list[str]:
+    return [row for row in rows(folder) if " = " not in row]
+
+
+def ended(diary: Diary, folder: Path) -> list[str]:
     diary.settle()
     diary.close()
-    assert sorted(row for row in rows(tmp_path) if " = " not in row) == [
+    return news(folder)
+
+
+def now() -> str:
+    return time.strftime("%-d %b %Y %H:%M:%S")
+
+
+def test_elsewhere_logs_are_looked_at_while_the_server_runs(
+    far: Far, diary: Diary, tmp_path: Path
+) -> None:
+    far.write_file(LOG, b"1; before\n")
+    diary.serves("host")
+    diary.serves("host")
+    far.write_file(LOG, b"1; before\n2; after\n")
+    far.write_file("film.mp4", b"1234")
+    row = f"host + {LOG}: 2; after"
+    assert wait_for(lambda: row in news(tmp_path), Deadline(10))
+    far.write_file("userlog.txt", b"1; Yoda\n")
+    assert sorted(ended(diary, tmp_path)) == [
         "host + film.mp4 is there: 4 bytes",
-        f"host ~ {LOG}: 1; {now}; Yoda; hello",
-        f"host ~ {LOG}: 2; 1 Jun 2001 01:01:01; Yoda; odd",
+        row,
+        "host + userlog.txt: 1; Yoda",
     ]
 
 
-class Ahead(LocalMachine):
-    """Its clock is two minutes ahead."""
+def test_elsewhere_lines_that_nobody_saw_are_placed_by_their_times(
+    far: Far, diary: Diary, tmp_path: Path
+) -> None:
+    far.write_file(LOG, f"1; {now()}; Yoda; a\n2; 1 Jun 2001 01:01:01; Yoda; odd\n".encode())
+    far.write_file(".toom/hidden", b"1234")
+    diary.put("host", "given", 4)
+    far.write_file("given", b"1234")
+    told = ended(diary, tmp_path)
+    assert [row.partition("; ")[0] for row in told] == [f"host ~ {LOG}: 1", f"host ~ {LOG}: 2"]
 
-    def run(self, command: object, within: float) -> Completed:
-        soon = time.time() + 120
-        return Completed(0, f"{soon:.9f}\n{soon:.9f} 4 ./film.mp4\n".encode())
+
+def test_a_host_that_cannot_be_looked_into_is_no_failure(
+    far: Far, diary: Diary, tmp_path: Path
+) -> None:
+    diary.serves("host")
+    far.refuses = True
+    far.write_file(LOG, f"1; {now()}; Yoda; a\n".encode())
+    diary.settle()
+    diary.close()
+    assert "host = its files cannot be looked at: no answer" in rows(tmp_path)
+    assert len(news(tmp_path)) == 1
+    assert news(tmp_path)[0].startswith(f"host ~ {LOG}: 1; ")
 
 
-def test_a_clock_that_differs_is_told_and_taken_into_account(tmp_path: Path) -> None:
-    machine = Ahead("host", "10.0.0.1", tmp_path, entry=(), ports=None, guardian=None)
-    timeline = Timeline(tmp_path / "timeline.txt")
-    late = LateLook(machine, timeline)
-    late.look()
-    timeline.close()
-    film, clock = sorted(rows(tmp_path))
-    assert clock.startswith("host = its clock is +1")
-    assert film == "host + film.mp4 is there: 4 bytes"
+@pytest.mark.parametrize("ahead", [120.0, -120.0])
+def test_a_clock_that_differs_is_told_and_taken_into_account(
+    far: Far, diary: Diary, tmp_path: Path, ahead: float
+) -> None:
+    far.ahead = ahead
+    diary.serves("host")
+    far.write_file("film.mp4", b"1234")
+    far.write_file(LOG, b"1; a\n")
+    assert sorted(ended(diary, tmp_path)) == [
+        "host + film.mp4 is there: 4 bytes",
+        f"host + {LOG}: 1; a",
+    ]
+    told = [row for row in rows(tmp_path) if "its clock is" in row]
+    assert len(told) == 1
+    assert told[0].startswith(f"host = its clock is {'+' if ahead > 0 else '-'}1")
+
+
+def test_how_each_host_was_is_written_down(diary: Diary, tmp_path: Path) -> None:
+    ended(diary, tmp_path)
+    assert (tmp_path / "states.txt").read_text().startswith("host: ")
