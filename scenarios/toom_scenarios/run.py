@@ -162,6 +162,8 @@ def _run_pytest(
             "no:terminal",
             "-p",
             "no:cacheprovider",
+            "-p",
+            "no:tmpdir",
         ),
         *("-p", "no:faulthandler", "--import-mode", "importlib", "--toom-run", str(options.save())),
         *(

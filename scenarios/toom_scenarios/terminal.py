@@ -76,9 +76,13 @@ class Terminal:
         self._type(INTERRUPT, shown="^C")
 
     def asks(self, text: str, *, within: float | None = None) -> list[str]:
-        """Type a command, wait for the prompt, and return the lines between: the whole reply, to
-        compare.
+        """Type a command at the prompt, wait for the next prompt, and return the lines between: the
+        whole reply, to compare.
+
+        The prompt that follows an earlier reply may still be on its way: it is waited for first, so
+        that it is not taken for the next one.
         """
+        self._until(_at_prompt, f"the prompt {prompts.COMMAND!r}", within, START)
         self.types(text)
         self.sees_prompt(within=within)
         return self.lines()
@@ -293,3 +297,8 @@ class Terminal:
     def ending(self) -> Ending:
         """The last rows and the state of the process, for a report."""
         return self._session.ending()
+
+
+def _at_prompt(output: Output) -> bool:
+    """Whether the program waits for a command now."""
+    return output.shows_prompt(prompts.COMMAND, START)

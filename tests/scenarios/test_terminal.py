@@ -2,6 +2,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -28,6 +29,17 @@ def test_only_newer_output_answers(bare_stage: Stage) -> None:
     terminal.types("again")
     with pytest.raises(ExpectationFailed):
         terminal.sees("done", within=0.2)
+
+
+def test_the_prompt_of_an_earlier_reply_is_not_the_next_one(bare_stage: Stage) -> None:
+    late = "while [ ! -e go ]; do :; done"
+    script = f"{PROMPT}; read x; echo one; {late}; {PROMPT}; read x; echo two; {PROMPT}; read x"
+    terminal = shell(bare_stage, script)
+    terminal.sees_prompt()
+    terminal.types("first")
+    terminal.sees_exactly("one")
+    Timer(0.1, lambda: bare_stage.host("host").put("go", "")).start()
+    assert terminal.asks("second") == ["two"]
 
 
 def test_what_is_typed_is_not_what_is_seen(bare_stage: Stage) -> None:
