@@ -32,13 +32,15 @@ def test_only_newer_output_answers(bare_stage: Stage) -> None:
 
 
 def test_the_prompt_of_an_earlier_reply_is_not_the_next_one(bare_stage: Stage) -> None:
-    late = "while [ ! -e go ]; do :; done"
-    script = f"{PROMPT}; read x; echo one; {late}; {PROMPT}; read x; echo two; {PROMPT}; read x"
+    waits = "while [ ! -e {0} ]; do :; done".format
+    first = f"{PROMPT}; read x; echo one; {waits('a')}; {PROMPT}"
+    script = f"{first}; {waits('b')}; read x; echo two; {PROMPT}; read x"
     terminal = shell(bare_stage, script)
     terminal.sees_prompt()
     terminal.types("first")
     terminal.sees_exactly("one")
-    Timer(0.1, lambda: bare_stage.host("host").put("go", "")).start()
+    for seconds, name in ((0.1, "a"), (0.5, "b")):
+        Timer(seconds, bare_stage.host("host").put, (name, "")).start()
     assert terminal.asks("second") == ["two"]
 
 
