@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import pytest
 
 from . import accounting
+from .again import write_compose
 from .evidence import write_verdict
 from .facts import Diagnosis, unpacked
 from .results import NEVER_ENDED, Results, Row
@@ -86,6 +87,7 @@ class Controller:
         if row.reason == NEVER_ENDED and row.scenario.name in self._passed:
             row.verdict, row.reason = Verdict.PASS, ""
         write_verdict(self._results, row)
+        write_compose(self._results, row)
         self._results.save()
         self._progress.ended(row)
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from .discovery import cases_folder
+from .again import command
 from .promises import about
 from .results import Results, Row
 
@@ -47,19 +46,13 @@ def _document(results: Results, row: Row) -> dict[str, Any]:
         "reason": row.reason,
         "promise": row.promise,
         "implementation": results.implementation,
+        "on": results.on,
+        "where": results.where,
         "began": began.isoformat(timespec="milliseconds") if began else "",
         "seconds": round(row.seconds, 3),
-        "again": again(results, row),
+        "again": command(results, row),
         "file": str(scenario.path),
         "line": scenario.line,
         "kept": row.kept,
         "diagnosis": row.diagnosis.as_json() if row.diagnosis is not None else None,
     }
-
-
-def again(results: Results, row: Row) -> str:
-    """The command that runs this scenario in the same way."""
-    own = row.scenario.path.parent == cases_folder()
-    name = row.scenario.name if own else str(row.scenario.path)
-    words = ["toom", "run", name, "--on", results.on, "--seed", str(results.seed)]
-    return shlex.join([*words, *results.options])

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup, escape
 
-from .evidence import again
+from .again import command
 from .failures import FAILURES, interruption, skipped_lines
 from .legible import visible
 from .marks import PARTS, shown, tally
@@ -84,7 +84,7 @@ def write_report(results: Results) -> Path:
             promises=promise_views(results),
             files={row.scenario.name: _files(results.folder, row) for row in rows},
             timelines={row.scenario.name: _timeline(results.folder, row) for row in rows},
-            again={row.scenario.name: again(results, row) for row in rows},
+            again={row.scenario.name: command(results, row) for row in rows},
         )
     )
     unfinished = results.folder / ".index.html.new"

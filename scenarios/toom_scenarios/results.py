@@ -97,6 +97,8 @@ class Results:
         trouble: what broke outside of any scenario.
         interrupted: by Ctrl-C or SIGTERM.
         options: of the command line, for who runs a scenario again.
+        where: what the hosts are, in words.
+        images: of the server's host and of all others, on Docker.
         whole: marks of the suite of which these scenarios were chosen.
     """
 
@@ -109,6 +111,8 @@ class Results:
     trouble: list[str] = field(default_factory=list)
     interrupted: bool = False
     options: tuple[str, ...] = ()
+    where: str = ""
+    images: tuple[str, str] | None = None
     whole: Fraction = Fraction(0)
 
     def expect(self, chosen: Sequence[Scenario], marks: dict[str, Fraction]) -> None:

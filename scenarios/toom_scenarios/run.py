@@ -88,6 +88,7 @@ def _performed(request: Request, folder: Path, console: Console) -> Results:
     options = _options(request, folder)
     results = Results(options.on, options.seed, request.implementation.name, folder)
     results.options = _further_words(request)
+    results.where, results.images = request.choice.why, request.images
     results.expect(chosen, split(request.selection.suite))
     began = time.monotonic()
     with Progress(console, len(chosen)) as progress:

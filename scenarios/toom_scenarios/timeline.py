@@ -31,7 +31,8 @@ HEADING: Final = """\
 # Seconds since {began}, on the runner's clock; in order of time.
 # < printed   > typed   = done or found by the runner   ! failed: exact to some milliseconds.
 # + -  a line of a log or a file came, went: when the kernel says that the file was changed last,
-#      up to 10 ms early. Lines that came within a tenth of a second have the last one's time.
+#      up to 10 ms early. Of lines between two looks (0.1 s here, 0.25 s in a container; more on a
+#      busy machine) all have the last one's time.
 # ~    a log's line, placed afterwards by the time that it tells itself: exact to a second.
 """
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from toom_scenarios.again import write_compose
 from toom_scenarios.evidence import write_verdict
 from toom_scenarios.facts import Compared, Diagnosis, Ending, Facts, Shown, unpacked
 from toom_scenarios.failures import IN_FULL, LEAST, interruption, print_failures
@@ -183,3 +184,20 @@ def test_beside_the_evidence_stands_what_it_was(results: Results) -> None:
 
 def test_a_diagnosis_survives_its_journey() -> None:
     assert unpacked(DIAGNOSIS.packed()) == DIAGNOSIS
+
+
+def test_on_docker_the_hosts_can_be_had_again(results: Results, tmp_path: Path) -> None:
+    row = add(results, "story", Verdict.FAIL)
+    for host in ("server", "obi-wan"):
+        (tmp_path / "story" / "hosts" / host).mkdir(parents=True)
+    (tmp_path / "story" / "terminals").mkdir()
+    row_one = "    0.053 = obi-wan (10.0.0.3) $ toom-client 10.0.0.2 4000 8000\n"
+    (tmp_path / "story" / "terminals" / "obi-wan.txt").write_text(row_one)
+    assert write_compose(results, row) is None, "on local hosts there are no containers"
+    results.images = ("toom-server:1", "toom-client:1")
+    place = write_compose(results, row)
+    assert place is not None
+    text = place.read_text()
+    assert "#   obi-wan (10.0.0.3) $ toom-client 10.0.0.2 4000 8000\n" in text
+    assert '  "obi-wan":\n    image: "toom-client:1"\n' in text
+    assert '  "server":\n    image: "toom-server:1"\n' in text
