@@ -122,8 +122,8 @@ def naming_nobody_or_oneself(stage: Stage) -> None:
 def unknown_and_offline_names(stage: Stage) -> None:
     """Whoever does not exist or is offline is named in the refusal, which says which of both it is; nothing is made by it."""
     server = stage.server(attempts=3)
-    yoda, obi = seats(stage, "Yoda", "Obi-wan")
-    room = room_of(obi, "Yoda")
+    yoda, obi, _ = seats(stage, "Yoda", "Obi-wan", "Han")
+    room = room_of(obi, "Han")
     there, words = room_logs(server), {}
     obi.leaves()
     for line, faulty in (
