@@ -5,12 +5,15 @@ Belongs here: what the two sides say to a person. Does not: where it stood (diag
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from .facts import SEEN, WANTED, Compared, Facts
 from .legible import as_lines, clipped, compared, visible
 
+SUBSETS: Final = ("<=", "<", ">=", ">")
+LINES: Final = 12  # of what was seen, where one thing is looked for in many
 REASON_WIDTH: Final = 120  # characters of each side in a line for tables
 
 
@@ -44,11 +47,29 @@ class Comparison:
         if self.operator == "==":
             return Facts(compared=compared(right, left))
         if self.operator in ("in", "not in"):
-            without = "nowhere" if self.operator == "not in" else "somewhere"
-            wanted = f"{without} in what was seen: {' / '.join(map(clipped, left))}"
-            return Facts(wanted=wanted, seen=tuple(map(clipped, right)))
-        wanted = f"something {self.operator} {' / '.join(map(clipped, right))}"
-        return Facts(wanted=wanted, seen=tuple(map(clipped, left)))
+            return _membership(self.operator, left, right)
+        if self.operator in SUBSETS and isinstance(self.left, (set, frozenset)):
+            kept = right if self.operator.startswith("<") else left
+            others = left if self.operator.startswith("<") else right
+            words = "nothing besides" if self.operator.startswith("<") else "all of"
+            seen = tuple(each for each in others if each not in kept)
+            what = "too much" if self.operator.startswith("<") else "missing"
+            return Facts(f"{words} {_listed(right)}", tuple(f"{what}: {each}" for each in seen))
+        return Facts(f"something {self.operator} {_listed(right)}", tuple(map(clipped, left)))
+
+
+def _membership(operator: str, one: list[str], many: list[str]) -> Facts:
+    """`in` and `not in`: of what was seen, the lines that tell most."""
+    if operator == "in":
+        return Facts(
+            f"somewhere in what was seen: {_listed(one)}", tuple(map(clipped, many[-LINES:]))
+        )
+    telling = [line for line in many if any(each in line for each in one)] or many
+    return Facts(f"nowhere in what was seen: {_listed(one)}", tuple(map(clipped, telling[:LINES])))
+
+
+def _listed(lines: Sequence[str]) -> str:
+    return clipped(" / ".join(lines), REASON_WIDTH)
 
 
 def reason(facts: Facts) -> str:

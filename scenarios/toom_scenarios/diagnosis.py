@@ -64,6 +64,7 @@ def _of_assertion(
     own_words = not raw.startswith(PYTEST_WORD)
     if comparison is not None and comparison.words()[0] in raw:
         turned = source is not None and _wanted_stands_left(source.test)
+        turned = turned and comparison.operator == "=="
         facts = (comparison.turned() if turned else comparison).facts()
         words = found.reason if own_words else reason(facts)
         return replace(found, reason=words, facts=facts, raw=raw)

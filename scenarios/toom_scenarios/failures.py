@@ -7,6 +7,7 @@ marking table (table.py).
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Final
 
 from rich.console import Console
@@ -24,6 +25,7 @@ ROOM: Final = 48  # lines for all failures that are shown in full
 LEAST: Final = 12  # lines for each of them
 MOST_FACTS: Final = 6  # lines of what was wanted and seen, where room is scarce
 RAW_SHOWN: Final = 6  # lines of a traceback: its end tells most
+FAVOUR: Final = 4  # rows of the terminal at which it failed, for one of another
 FAILURES: Final = (Verdict.FAIL, Verdict.BROKEN)
 NAME: Final = 8  # characters of the column of names
 
@@ -68,12 +70,15 @@ def lines_of(row: Row, room: int) -> list[str]:
     lines = [_named(row.failing.id, clipped(row.failing.quote))]
     lines += [_named("done", each) for each in told.done[-1:]]
     lines += [_named("at", each) for each in told.place[-1:]]
-    facts = [f"{line[:6]:<{NAME}} {line[7:]}" for line in fact_lines(told.facts)]
+    shown = replace(told.facts, at=None, deadline=None, state="")
+    facts = [f"{line[:6]:<{NAME}} {line[7:]}" for line in fact_lines(shown)]
     cut = max(MOST_FACTS, room - len(lines) - LEAST // 3)
     if len(facts) > cut:
         dots = _named("", f"… {len(facts) - cut} more lines in the report")
-        facts = [*facts[: cut - 2], dots, *facts[-2:]]
+        facts = [*facts[: cut - 1], dots]
     lines += facts
+    when = "; ".join(each for each in (told.facts.when, told.facts.state) if each)
+    lines += [_named("when", when)] if when else []
     if not facts and told.raw:
         lines += [_named("", clipped(each)) for each in told.raw.splitlines()[-RAW_SHOWN:]]
     return lines + _last_rows(told, room - len(lines))
@@ -88,8 +93,11 @@ def _last_rows(told: Diagnosis, room: int) -> list[str]:
     ranked: list[tuple[int, str, Shown]] = []
     for each in told.terminals:
         telling = [row for row in each.rows if row.at is None or without_prompts(row.text)]
-        ranked += [(rank, each.terminal, row) for rank, row in enumerate(reversed(telling))]
-    ranked.sort(key=lambda each: each[0])
+        share = FAVOUR if told.facts.state.startswith(f"{each.terminal}: ") else 1
+        ranked += [
+            (rank // share, each.terminal, row) for rank, row in enumerate(reversed(telling))
+        ]
+    ranked.sort(key=lambda each: each[0])  # stable: within a rank as the terminals were opened
     chosen = ranked[: max(0, room)]
     chosen.sort(key=lambda each: (each[2].at is None, each[2].at or 0.0))
     width = max((len(name) for _, name, _ in chosen), default=0)

@@ -112,11 +112,13 @@ def clipped(text: str, width: int = WIDTH) -> str:
 
 
 def as_lines(value: object) -> list[str]:
-    """A value line by line: a text's lines, a list's members, else as Python prints it."""
+    """A value line by line: a text's lines, a list's or a set's members, else as Python has it."""
     if isinstance(value, str):
         return value.split("\n")
     if isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
         return list(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
     return pprint.pformat(value, width=100).splitlines()
 
 

@@ -25,6 +25,7 @@ LARGEST_TRANSCRIPT: Final = (
 ROW_OVERHEAD: Final = 12  # characters of a row that are not its text
 RECENT: Final = 40  # rows of each terminal that are at hand for a report
 DONE: Final = 3  # lines typed last, over all terminals, that are at hand for a report
+NOTHING: Final = "(an empty line)"
 NEW_LINE: Final = "⏎"  # stands for a newline in a text, so that a row is a line
 TIME_OF_ROW: Final = re.compile(r" *([0-9]+\.[0-9]{3}) ")
 HEADING: Final = """\
@@ -119,7 +120,7 @@ class Timeline:
 
     def done(self) -> list[str]:
         """What was typed last, in words, oldest first."""
-        return [f"{at:.3f} s {who} typed: {text}" for at, who, text in self._typed]
+        return [f"{at:.3f} s {who} typed: {text or NOTHING}" for at, who, text in self._typed]
 
     def close(self) -> None:
         """Put the rows in order of time, which they are not where something was found later."""

@@ -17,7 +17,11 @@ from toom_scenarios.facts import SEEN, WANTED, Compared, Facts
         ("a\nb", "==", "a\nc", "wanted “c”, saw “b”"),
         (3, ">", 5, "wanted something > 5, saw “3”"),
         ("x", "in", ["a", "b"], "wanted somewhere in what was seen: x, saw “a / b”"),
-        ("a", "not in", ["a", "b"], "wanted nowhere in what was seen: a, saw “a / b”"),
+        ("a", "not in", ["xax", "b"], "wanted nowhere in what was seen: a, saw “xax”"),
+        ("a", "not in", "b\nxax", "wanted nowhere in what was seen: a, saw “xax”"),
+        ({"a"}, "<=", {"b", "c"}, "wanted nothing besides b / c, saw “too much: a”"),
+        ({"a"}, ">=", {"a", "c"}, "wanted all of a / c, saw “missing: c”"),
+        ({"b", "a"}, "==", {"a", "c"}, "wanted “c”, saw “b”"),
     ],
 )
 def test_the_first_difference_in_a_line(

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,7 +13,7 @@ from rich.console import Console
 from toom_scenarios.again import write_compose
 from toom_scenarios.evidence import write_verdict
 from toom_scenarios.facts import Compared, Diagnosis, Ending, Facts, Shown, unpacked
-from toom_scenarios.failures import IN_FULL, LEAST, interruption, print_failures
+from toom_scenarios.failures import IN_FULL, LEAST, interruption, lines_of, print_failures
 from toom_scenarios.junit import write_junit
 from toom_scenarios.results import Results, Row
 from toom_scenarios.scenario import Scenario
@@ -80,15 +81,26 @@ def test_the_promise_stands_first_then_what_was_done_wanted_and_seen(results: Re
     assert "no other active user" in lines[2]
     assert lines[3] == "  done     0.200 s yoda typed: BCM a"
     assert lines[4] == "  at       case.py:1: yoda.sees('a')"
-    assert lines[7] == "  state    yoda: running"
+    assert lines[6] == "  when     5.200 s, deadline 5.0 s; yoda: running"
 
 
 def test_typed_and_shown_of_all_terminals_stand_in_order_of_time(results: Results) -> None:
     add(results, "story", Verdict.FAIL)
     rows = printed(results)[-5:]
-    assert rows[0] == "      0.500 server < log 5"
+    assert rows[0].split() == ["0.500", "server", "<", "log", "5"]
     assert "      0.200 yoda   > BCM a" in printed(results)
     assert rows[-1] == "        now yoda   < Password: "
+
+
+def test_the_terminal_at_which_it_failed_is_shown_first_of_all(results: Results) -> None:
+    yoda = tuple(Shown(n / 10, "<", f"line {n}") for n in range(9))
+    others = tuple(Ending(f"host-{n}", "running", yoda) for n in range(3))
+    told = replace(DIAGNOSIS, terminals=(*others, Ending("yoda", "running", yoda)))
+    row = add(results, "story", Verdict.FAIL)
+    row.diagnosis = told
+    rows = [line.split()[1] for line in lines_of(row, 12)[5:]]
+    assert rows.count("yoda") == 4
+    assert len(rows) == 7
 
 
 def test_many_failures_stay_short(results: Results) -> None:
