@@ -19,6 +19,7 @@ from .output import Mark
 from .programs import Client
 
 HIDDEN: Final = ".toom/"  # where unfinished data may wait; SPEC S12
+FAILED: Final = "Transfer of "  # how the other notice begins; SPEC S12
 PATIENCE: Final = 40.0  # seconds that a file may take, on a busy host
 SILENCE: Final = 15.0  # a peer silent for so long is gone; SPEC S12
 TOLD: Final = SILENCE + 5.0  # seconds in which a survivor must have been told, on a busy host
@@ -67,13 +68,11 @@ class Upload:
 
     def uploaded(self, within: float = PATIENCE) -> None:
         """The presenter is told that it has arrived."""
-        line = f"{self.name} has been uploaded"
-        self.presenter.sees_exactly(line, within=within, since=self.since[0])
+        self._success(self._told_presenter(within))
 
     def received(self, within: float = PATIENCE) -> None:
         """The audience is told that it has arrived."""
-        line = f"Received {self.name} from {self.presenter.user}"
-        self.audience.sees_exactly(line, within=within, since=self.since[1])
+        self._success(self._told_audience(within))
 
     def arrives(self, within: float = PATIENCE) -> None:
         """Both are told, and what has arrived is byte-identical."""
@@ -110,27 +109,25 @@ class Upload:
 
     def ends(self, within: float = PATIENCE) -> bool:
         """Both are told what became of it, and the same. Returns whether it has arrived."""
-        name, presenter, audience = map(
-            re.escape, (self.name, self.presenter.user, self.audience.user)
-        )
-        told = (
-            self.presenter.sees(
-                rf"(?P<there>{name} has been uploaded)|Transfer of {name} to {audience} failed: .+",
-                within=within,
-                since=self.since[0],
-            ),
-            self.audience.sees(
-                rf"(?P<there>Received {name} from {presenter})"
-                rf"|Transfer of {name} from {presenter} failed: .+",
-                within=within,
-                since=self.since[1],
-            ),
-        )
-        if (told[0]["there"] is None) != (told[1]["there"] is None):
-            raise ExpectationFailed(
-                f"the terminals disagree about {self.name}", "\n".join(each[0] for each in told)
-            )
-        return told[0]["there"] is not None
+        told = self._told_presenter(within), self._told_audience(within)
+        arrived = [not each.startswith(FAILED) for each in told]
+        if arrived[0] != arrived[1]:
+            raise ExpectationFailed(f"the terminals disagree about {self.name}", "\n".join(told))
+        return arrived[0]
+
+    def _told_presenter(self, within: float) -> str:
+        name, user = re.escape(self.name), re.escape(self.audience.user)
+        pattern = rf"{name} has been uploaded|Transfer of {name} to {user} failed: .+"
+        return self.presenter.sees(pattern, within=within, since=self.since[0])[0]
+
+    def _told_audience(self, within: float) -> str:
+        name, user = re.escape(self.name), re.escape(self.presenter.user)
+        pattern = rf"Received {name} from {user}|Transfer of {name} from {user} failed: .+"
+        return self.audience.sees(pattern, within=within, since=self.since[1])[0]
+
+    def _success(self, told: str) -> None:
+        if told.startswith(FAILED):
+            raise ExpectationFailed(f"{self.name} has not arrived: {told}")
 
     def goes_on(self, stopped: Client) -> None:
         """Let a client that was stopped go on.
