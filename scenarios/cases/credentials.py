@@ -2,7 +2,8 @@
 
 import re
 
-from toom_scenarios import Server, Stage, scenario
+from toom_scenarios import ACCOUNTS, Server, Stage, scenario
+from toom_scenarios.programs import WELCOME
 from toom_scenarios.prompts import PASSWORD
 from toom_scenarios.spec import WRONG_PASSWORD
 
@@ -61,18 +62,23 @@ def is_refused(server: Server, numbers: list[int]) -> None:
 @scenario("S2.1", "S2.5", builds_on=BASE, seconds=2)
 def the_accounts_of_the_file_and_no_others(stage: Stage) -> None:
     """People whose names no program can know log in; sample passwords open nothing."""
-    sample = stage.password("Yoda")
     stage.server(attempts=3, accounts=UNUSUAL)
     seats = stage.host("seats")
     people = {user: stage.terminal(seats) for user in UNUSUAL}
     stranger = stage.terminal(seats, "stranger")
     stage.promise("S2.5")
-    yoda = people.pop("Yoda")
-    for client, user, password in ((yoda, "Yoda", sample), (stranger, "Luke", "two_Suns;set3")):
+    for client, user, password in (
+        (people["Yoda"], "Yoda", ACCOUNTS["Yoda"]),
+        (stranger, "Luke", ACCOUNTS["Luke"]),
+    ):
         client.gives(user, password)
         client.sees_exactly(WRONG_PASSWORD)
         client.sees_prompt(PASSWORD)
     stage.promise("S2.1")
+    yoda = people.pop("Yoda")
+    yoda.types_hidden(UNUSUAL["Yoda"])
+    yoda.sees_exactly(WELCOME)
+    yoda.sees_prompt()
     for user, client in people.items():
         client.logs_in(user, UNUSUAL[user])
 

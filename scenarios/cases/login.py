@@ -170,18 +170,17 @@ def clients_that_leave_in_the_midst_of_the_log_in(stage: Stage) -> None:
     """Ctrl-D, Ctrl-C and sudden death at either prompt: nobody was logged in, and all goes on."""
     server = stage.server(attempts=3)
     seats = stage.host("seats")
-    at_name = [stage.terminal(seats, f"{how}-at-the-name") for how in ("eof", "ctrl-c", "death")]
-    at_password = [
-        stage.terminal(seats, f"{how}-at-the-password")
-        for how in ("eof", "ctrl-c", "death", "death-while-it-logs-in")
-    ]
-    for client in (*at_name, *at_password):
+    ways = ("eof", "ctrl-c", "death")
+    at_name = [stage.terminal(seats, f"{way}-at-the-name") for way in ways]
+    at_password = [stage.terminal(seats, f"{way}-at-the-password") for way in ways]
+    dying = stage.terminal(seats, "death-while-it-logs-in")
+    for client in at_name:
         client.sees_prompt(USERNAME)
-    for client in at_password:
-        client.types("Yoda")
+    for client, user in zip(at_password, ("Han", "Luke", "Leia"), strict=True):
+        client.gives(user, "not the password")  # so that the server has heard of them
+        client.sees_exactly(WRONG_PASSWORD)
         client.sees_prompt(PASSWORD)
-    *at_password, dying = at_password
-    dying.types_hidden(stage.password("Yoda"))
+    dying.gives("Yoda", stage.password("Yoda"))
     dying.kill()
     stage.promise("S5.12")
     for eof, interrupted, dead in (at_name, at_password):
