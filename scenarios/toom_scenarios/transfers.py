@@ -26,10 +26,10 @@ TOLD: Final = SILENCE + 5.0  # seconds in which a survivor must have been told, 
 FAIR: Final = 12.0  # seconds that a client may be held up by us before others may take it for gone
 
 UNDER_WAY: Final = 500_000  # bytes after which an audience has begun to take a file
-SMALLEST: Final = 4_000_000  # bytes of a file that is to be caught in the middle
+SMALLEST: Final = 5_000_000  # bytes of a file that is to be caught in the middle
 LARGEST: Final = 400_000_000
 GROWTH: Final = 4  # times the size, when a file had arrived before it was caught
-FASTEST: Final = 4e8  # bytes a second that a program may move without being too fast to be caught
+FASTEST: Final = 2e8  # bytes a second that a program may move without being too fast to be caught
 NEARLY_THERE: Final = 0.8  # of a file: it may be there when the client that was stopped goes on
 
 
