@@ -26,10 +26,9 @@ TOLD: Final = SILENCE + 5.0  # seconds in which a survivor must have been told, 
 FAIR: Final = 12.0  # seconds that a client may be held up by us before others may take it for gone
 
 UNDER_WAY: Final = 500_000  # bytes after which an audience has begun to take a file
-SMALLEST: Final = 5_000_000  # bytes of a file that is to be caught in the middle
+SMALLEST: Final = 12_000_000  # bytes of a file that is to be caught in the middle
 LARGEST: Final = 400_000_000
 GROWTH: Final = 4  # times the size, when a file had arrived before it was caught
-FASTEST: Final = 2e8  # bytes a second that a program may move without being too fast to be caught
 NEARLY_THERE: Final = 0.8  # of a file: it may be there when the client that was stopped goes on
 
 
@@ -167,7 +166,7 @@ def all_caught(
         ExpectationFailed: hardly a byte came to the audience.
         Broken: the file was there each time.
     """
-    size = _fitting_size(audience.host)
+    size = SMALLEST
     while True:
         for name in names:
             fill(presenter.host, name, size // len(names))
@@ -189,13 +188,6 @@ def all_caught(
         if size == LARGEST:
             raise Broken(f"{size} bytes came to {audience.name} before they could be stopped")
         size = min(GROWTH * size, LARGEST)
-
-
-def _fitting_size(host: Host) -> int:
-    """Bytes that are surely not through while we look once and stop a client."""
-    looked = Deadline(1.0)
-    host.received()
-    return int(SMALLEST + FASTEST * (looked.seconds - looked.left()))
 
 
 def fill(host: Host, name: str, size: int) -> None:
