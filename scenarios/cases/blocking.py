@@ -1,7 +1,7 @@
 """Blocking for 10 s after the set number of failures (SPEC S2).
 
-Three scenarios last as long as a block does; each looks at several things meanwhile. What is needed
-within the block is opened in it, where time is plentiful, so that little stands before it.
+Three scenarios last as long as a block does; each looks at several things meanwhile. All terminals
+are open before the block begins, so that a slow machine has one line to answer in time, no more.
 """
 
 import re
@@ -19,13 +19,25 @@ GRACE = 0.3  # seconds after its end: clocks are read at different places
 LASTING = 13.0  # seconds of a scenario that waits for the end of a block
 
 
-def at_the_password(stage: Stage, name: str, user: str, *, host: str = "seats") -> Client:
-    """A client that needs one more line: the password."""
-    client = stage.client(name, host=stage.host(host))
-    client.sees_prompt(USERNAME)
+def at_the_name(stage: Stage, *names: str, host: str = "seats") -> list[Client]:
+    """Clients of one host that ask for the name; their programs start at the same time."""
+    clients = [stage.client(name, host=stage.host(host)) for name in names]
+    for client in clients:
+        client.sees_prompt(USERNAME)
+    return clients
+
+
+def says(client: Client, user: str) -> Client:
+    """At the name: give it, and be asked for the password."""
     client.types(user)
     client.sees_prompt(PASSWORD)
     return client
+
+
+def at_the_password(stage: Stage, *, host: str = "seats", **users: str) -> list[Client]:
+    """Clients of one host that need one more line, the password; a terminal's name and a user."""
+    clients = at_the_name(stage, *users, host=host)
+    return [says(client, user) for client, user in zip(clients, users.values(), strict=True)]
 
 
 def fails(client: Client, *answers: str) -> None:
@@ -47,8 +59,8 @@ def gets_in(client: Client, password: str) -> None:
 def is_refused(client: Client, password: str, *, by: float) -> None:
     """At the password, within a block that lasts at least to `by` (monotonic clock): give one."""
     client.types_hidden(password)
-    refused, welcome = re.escape(BLOCKED), re.escape(WELCOME)
-    if client.sees(f"{refused}|{welcome}")[0] == WELCOME and time.monotonic() > by:
+    answers = "|".join(re.escape(each) for each in (BLOCKED, WELCOME, WRONG_PASSWORD, NOW_BLOCKED))
+    if client.sees(answers)[0] != BLOCKED and time.monotonic() > by:
         raise Broken("this machine is too busy: the block had run out before a line was answered")
     client.sees_exactly(BLOCKED, since=Client.start)
     client.ends(None)
@@ -66,7 +78,10 @@ def until(stage: Stage, moment: float, *, because: str) -> None:
 def an_account_is_blocked_for_ten_seconds(stage: Stage) -> None:
     """Three wrong passwords block Yoda and Leia; the right one is refused for 10 s, then it counts."""
     stage.server(attempts=3)
-    yoda, leia = (at_the_password(stage, user.lower(), user) for user in ("Yoda", "Leia"))
+    yoda, leia, near_the_end, undisturbed = at_the_password(
+        stage, yoda="Yoda", leia="Leia", near_the_end="Yoda", undisturbed="Leia"
+    )
+    right, wrong = at_the_name(stage, "right", "wrong")
     stage.promise("S2.11")
     began = time.monotonic()
     for client in (yoda, leia):
@@ -74,12 +89,8 @@ def an_account_is_blocked_for_ten_seconds(stage: Stage) -> None:
         client.ends(None)
     ends = time.monotonic() + BLOCK_PERIOD  # the latest end; the earliest is 10 s after `began`
     stage.promise("S2.12")
-    at_once = at_the_password(stage, "at-once", "Yoda")
-    is_refused(at_once, stage.password("Yoda"), by=began + BLOCK_PERIOD)
-    wrong = at_the_password(stage, "wrong", "Yoda")
-    is_refused(wrong, WRONG, by=began + BLOCK_PERIOD)
-    near_the_end = at_the_password(stage, "near-the-end", "Yoda")
-    undisturbed = at_the_password(stage, "undisturbed", "Leia")
+    is_refused(says(right, "Yoda"), stage.password("Yoda"), by=began + BLOCK_PERIOD)
+    is_refused(says(wrong, "Yoda"), WRONG, by=began + BLOCK_PERIOD)
     stage.promise("S2.11")
     until(stage, began + BLOCK_PERIOD - MARGIN, because="the whole block, SPEC S2")
     is_refused(near_the_end, stage.password("Yoda"), by=began + BLOCK_PERIOD)
@@ -91,51 +102,52 @@ def an_account_is_blocked_for_ten_seconds(stage: Stage) -> None:
 def how_a_block_ends(stage: Stage) -> None:
     """Yoda's last failure begins the block, Leia's tries do not lengthen it, Han's count is clear."""
     stage.server(attempts=2)
-    yoda, leia, han = (at_the_password(stage, user, user) for user in ("Yoda", "Leia", "Han"))
+    yoda, yoda_later = at_the_password(stage, yoda_1="Yoda", yoda_2="Yoda")
     fails(yoda, WRONG_PASSWORD)
     yoda.sees_prompt(PASSWORD)
-    apart = 1.5 * MARGIN  # from one failure to the next, so that one sees which of them counts
-    stage.lets_pass(apart, because="the failure that blocks is a later one", promised=False)
+    first = time.monotonic()
+    leia, *tries, leia_later, han, han_later = at_the_password(
+        stage, leia_1="Leia", leia_2="Leia", leia_3="Leia", leia_4="Leia", han_1="Han", han_2="Han"
+    )
+    until(stage, first + 1.5 * MARGIN, because="the failure that blocks comes later")
     began = time.monotonic()
     fails(yoda, NOW_BLOCKED)
     for client in (leia, han):
         fails(client, WRONG_PASSWORD, NOW_BLOCKED)
     ends = time.monotonic() + BLOCK_PERIOD
     stage.promise("S2.13")
-    again, late, later = (at_the_password(stage, f"Leia-{n}", "Leia") for n in "234")
-    is_refused(again, stage.password("Leia"), by=began + BLOCK_PERIOD)
-    yoda, han = (at_the_password(stage, f"{user}-2", user) for user in ("Yoda", "Han"))
+    is_refused(tries[0], stage.password("Leia"), by=began + BLOCK_PERIOD)
     until(stage, began + BLOCK_PERIOD - MARGIN, because="the whole block, SPEC S2")
     stage.promise("S2.17")
-    is_refused(yoda, stage.password("Yoda"), by=began + BLOCK_PERIOD)
+    is_refused(yoda_later, stage.password("Yoda"), by=began + BLOCK_PERIOD)
     stage.promise("S2.13")
-    is_refused(late, WRONG, by=began + BLOCK_PERIOD)
+    is_refused(tries[1], WRONG, by=began + BLOCK_PERIOD)
     until(stage, ends + GRACE, because="the end of the block, SPEC S2")
-    gets_in(later, stage.password("Leia"))
+    gets_in(leia_later, stage.password("Leia"))
     stage.promise("S2.15")
-    fails(han, WRONG_PASSWORD)
-    han.sees_prompt(PASSWORD)
-    gets_in(han, stage.password("Han"))
+    fails(han_later, WRONG_PASSWORD)
+    han_later.sees_prompt(PASSWORD)
+    gets_in(han_later, stage.password("Han"))
 
 
 @scenario("S2.8", builds_on=BASE, seconds=LASTING)
 def unknown_names_are_treated_alike(stage: Stage) -> None:
     """Sheev has no account, Han has one: their terminals show the same, word for word, all along."""
     stage.server(attempts=2)
-    han, sheev = (at_the_password(stage, user, user) for user in ("Han", "Sheev"))
+    han, sheev, near_the_end, afterwards = at_the_password(
+        stage, han="Han", sheev="Sheev", near_the_end="Sheev", afterwards="Sheev"
+    )
+    while_blocked = at_the_name(stage, "han_blocked", "sheev_blocked")
     began = time.monotonic()
     for client in (han, sheev):
         fails(client, WRONG_PASSWORD, NOW_BLOCKED)
     ends = time.monotonic() + BLOCK_PERIOD
     assert sheev.ends(None) == han.ends(None)
     assert sheev.text(since=sheev.start) == han.text(since=han.start)
-    while_blocked = [at_the_password(stage, f"{user}-2", user) for user in ("Han", "Sheev")]
-    for client in while_blocked:
-        is_refused(client, WRONG, by=began + BLOCK_PERIOD)
+    for client, user in zip(while_blocked, ("Han", "Sheev"), strict=True):
+        is_refused(says(client, user), WRONG, by=began + BLOCK_PERIOD)
     known, unknown = (client.text(since=client.start) for client in while_blocked)
     assert unknown == known
-    near_the_end = at_the_password(stage, "Sheev-3", "Sheev")
-    afterwards = at_the_password(stage, "Sheev-4", "Sheev")
     until(stage, began + BLOCK_PERIOD - MARGIN, because="the whole block, SPEC S2")
     is_refused(near_the_end, WRONG, by=began + BLOCK_PERIOD)
     until(stage, ends + GRACE, because="the end of the block, SPEC S2")
@@ -149,11 +161,11 @@ def unknown_names_are_treated_alike(stage: Stage) -> None:
 def one_failure_blocks_or_five(stage: Stage) -> None:
     """Where ATTEMPTS is 1 the first wrong password blocks; where it is 5, four do not."""
     stage.server(attempts=1)
-    hasty = at_the_password(stage, "hasty", "Yoda")
+    (hasty,) = at_the_password(stage, hasty="Yoda")
     fails(hasty, NOW_BLOCKED)
     hasty.ends(None)
     stage.server(attempts=5, host=stage.host("patient-server"))
-    lucky, late = (at_the_password(stage, user, user) for user in ("Leia", "Han"))
+    lucky, late = at_the_password(stage, lucky="Leia", late="Han")
     fails(lucky, *[WRONG_PASSWORD] * 4)
     lucky.sees_prompt(PASSWORD)
     gets_in(lucky, stage.password("Leia"))
@@ -165,11 +177,11 @@ def one_failure_blocks_or_five(stage: Stage) -> None:
 def clients_that_end_blocked_exit_with_1(stage: Stage) -> None:
     """Whoever is blocked by this failure, or was before, tells the shell so."""
     stage.server(attempts=1)
-    now, before = (at_the_password(stage, name, "Yoda") for name in ("now", "before"))
+    now, before = at_the_password(stage, now="Yoda", before="Yoda")
+    began = time.monotonic()
     fails(now, NOW_BLOCKED)
     now.ends(status=1)
-    before.types_hidden(stage.password("Yoda"))
-    before.sees_exactly(BLOCKED)
+    is_refused(before, stage.password("Yoda"), by=began + BLOCK_PERIOD)
     before.ends(status=1)
 
 
@@ -177,7 +189,7 @@ def clients_that_end_blocked_exit_with_1(stage: Stage) -> None:
 def failures_are_counted_across_connections(stage: Stage) -> None:
     """One failure at a terminal that is closed then, one at another, and the third blocks."""
     stage.server(attempts=3)
-    closed, waiting, last = (at_the_password(stage, name, "Yoda") for name in ("1st", "2nd", "3rd"))
+    closed, waiting, last = at_the_password(stage, closed="Yoda", waiting="Yoda", last="Yoda")
     fails(closed, WRONG_PASSWORD)
     closed.kill()
     fails(waiting, WRONG_PASSWORD)
@@ -189,8 +201,11 @@ def failures_are_counted_across_connections(stage: Stage) -> None:
 def blocking_from_another_address(stage: Stage) -> None:
     """A failure at one address and one at another block the account, at both and at a third."""
     stage.server(attempts=2)
-    here, there = (at_the_password(stage, name, "Yoda", host=name) for name in ("here", "there"))
-    third = at_the_password(stage, "third", "Yoda", host="third")
+    stage.hosts("here", "there", "third")
+    here, there, third = (
+        at_the_password(stage, host=name, **{name: "Yoda"})[0]
+        for name in ("here", "there", "third")
+    )
     stage.promise("S2.14")
     fails(here, WRONG_PASSWORD)
     here.sees_prompt(PASSWORD)
@@ -206,8 +221,7 @@ def blocking_from_another_address(stage: Stage) -> None:
 def a_success_clears_the_failures(stage: Stage) -> None:
     """Yoda mistypes twice and gets in, today and tomorrow: never three failures on end."""
     stage.server(attempts=3)
-    yoda = [at_the_password(stage, f"turn-{turn}", "Yoda") for turn in (1, 2)]
-    for client in yoda:
+    for client in at_the_password(stage, today="Yoda", tomorrow="Yoda"):
         fails(client, WRONG_PASSWORD, WRONG_PASSWORD)
         client.sees_prompt(PASSWORD)
         gets_in(client, stage.password("Yoda"))
@@ -220,11 +234,13 @@ def other_accounts_are_not_touched(stage: Stage) -> None:
     """Yoda is blocked; not so Han, who has failed as well, nor Leia at the same host, nor `yoda`."""
     accounts = {"Yoda": "size#Matters", "yoda": "judge#me", "Han": "k3ssel", "Leia": "only-hope"}
     stage.server(attempts=2, accounts=accounts)
-    clients = {user: at_the_password(stage, f"as-{user}", user) for user in accounts}
-    fails(clients["Han"], WRONG_PASSWORD)
-    clients["Han"].sees_prompt(PASSWORD)
-    fails(clients.pop("Yoda"), WRONG_PASSWORD, NOW_BLOCKED)
-    for user, client in clients.items():
+    yoda, namesake, han, leia = at_the_password(
+        stage, yoda="Yoda", namesake="yoda", han="Han", leia="Leia"
+    )
+    fails(han, WRONG_PASSWORD)
+    han.sees_prompt(PASSWORD)
+    fails(yoda, WRONG_PASSWORD, NOW_BLOCKED)
+    for client, user in ((namesake, "yoda"), (han, "Han"), (leia, "Leia")):
         gets_in(client, accounts[user])
 
 
@@ -232,13 +248,13 @@ def other_accounts_are_not_touched(stage: Stage) -> None:
 def a_restart_forgets_failures_and_blocks(stage: Stage) -> None:
     """Yoda is blocked and Han has failed once; the server is started anew, and both begin anew."""
     server = stage.server(attempts=2)
-    yoda, han = (at_the_password(stage, f"{user}-1", user) for user in ("Yoda", "Han"))
+    yoda, han = at_the_password(stage, yoda="Yoda", han="Han")
     fails(han, WRONG_PASSWORD)
     began = time.monotonic()
     fails(yoda, WRONG_PASSWORD, NOW_BLOCKED)
     server.stops()
     server.starts_again()
-    yoda, han = (at_the_password(stage, f"{user}-2", user) for user in ("Yoda", "Han"))
+    yoda, han = at_the_password(stage, yoda_again="Yoda", han_again="Han")
     gets_in(yoda, stage.password("Yoda"))
     if time.monotonic() > began + BLOCK_PERIOD:
         raise Broken("this machine is too busy: the block would have run out by itself")
