@@ -17,7 +17,7 @@ from toom_scenarios.spec import (
     room_exists,
     room_log,
 )
-from toom_scenarios.talking import broadcasts, refusal, room_of, says, seats
+from toom_scenarios.talking import broadcasts, room_of, says, seats
 
 SURVIVING = "messages_and_rooms_survive_a_restart"
 BURST = 60  # lines of each client: more than a server keeps before it is killed
@@ -241,40 +241,3 @@ def logs_are_shortened_and_deleted(stage: Stage) -> None:
     server.file(room_log(room)).has_lines([re.escape(said.log_line)])
     assert han.asks(f"RDM s {LONG_AGO}") == reading(room, said)
     assert han.asks(f"RDM b {LONG_AGO}") == [each.read_line for each in talk.said]
-
-
-@scenario("S13.9", builds_on=SURVIVING)
-def what_was_refused_appears_nowhere(stage: Stage) -> None:
-    """Commands of every kind are refused: their words stand in no file, nobody reads them, and a restart does not bring them back."""
-    server = stage.server(attempts=3)
-    people = seats(stage, "Yoda", "Han", "Luke")
-    yoda, _, luke = people
-    talk, room = Talk(), room_of(yoda, "Han")
-    broadcasts(yoda, "kept", talk)
-    secret = f"refused-{stage.random.randrange(10**12)}"
-    for client, line in (
-        (luke, f"SRM {room} {secret}"),
-        (yoda, f"SRM 77 {secret}"),
-        (yoda, f"SRM x {secret}"),
-        (yoda, f"SRB Han {secret}"),
-        (yoda, f"BCM {secret}\x01"),
-        (yoda, f"SRM {room} {secret}\x01"),
-        (yoda, f"BCM {secret}{'x' * 8192}"),
-        (yoda, f"bcm {secret}"),
-    ):
-        refusal(client, line)
-
-    def nowhere() -> None:
-        found = server.host.run(["grep", "-rlF", secret, "."])
-        assert not found.output, f"it stands in {found.output.decode()}"
-        for client in people:
-            told = client.asks(f"RDM b {LONG_AGO}") + client.asks(f"RDM s {LONG_AGO}")
-            assert told == [talk.said[0].read_line, NO_NEW_MESSAGE], f"{client.user} reads {told}"
-        talk.check(log_of(server))
-        server.file(room_log(room)).has_lines([])
-
-    nowhere()
-    restarts(server, signals.SIGKILL)
-    people = seats(stage, "Yoda", "Han", "Luke")
-    nowhere()
-    assert room_of(people[2], "Han") == room + 1, "a refused room has used up an ID"
