@@ -190,6 +190,7 @@ class LossTolerant:
         self._cap = math.inf
         self._startup_window = float(MIN_WINDOW)
         self._initial_rate = MIN_WINDOW / max(self._min_rtt, 0.001)
+        self._min_rtt_time = -math.inf  # the next round trip is the first: no LAN until then
         self._full_rate, self._plateau = 0.0, 0
         self.phase = Phase.STARTUP
 

@@ -184,10 +184,15 @@ class Recovery:
         return ends[: min(2, self.in_flight)]
 
     def give_up_in_flight(self, *, now: float) -> None:
-        """Persistent congestion: everything that is out is lost (RFC 9002 7.6)."""
+        """Persistent congestion: everything that is out is lost (RFC 9002 7.6).
+
+        The next sample says nothing of it: the controller begins afresh, and would take it for
+        congestion that it has caused.
+        """
         while self._runs:
             self._declare(self._runs.popleft(), now)
         self._loss_time = None
+        self._lost_unreported = 0
 
     def _remove(self, ranges: tuple[Range, ...]) -> tuple[int, SentRun | None, int]:
         """Take the acknowledged packets out; return their number, the newest run and number."""

@@ -199,6 +199,18 @@ def test_nothing_coming_back_voids_the_model() -> None:
     assert control.quantum == MIN_QUANTUM
 
 
+def test_a_lan_from_which_nothing_comes_back_is_begun_anew_with_a_window_of_4() -> None:
+    """PROTOCOL 5.5: it starts afresh, until a round trip says again that it is a LAN"""
+    path = Path(rtt=0.0005, rate=100_000)
+    control = path.cruising()
+    control.on_persistent()
+    assert control.window == MIN_WINDOW
+    path.rounds(1, rtt=0.4)  # the probe was answered late: that was no LAN
+    assert control.window < 10_000
+    path.rounds(1)
+    assert control.window > 10_000
+
+
 def test_a_sample_without_a_rate_teaches_only_the_delay() -> None:
     control = LossTolerant(initial_rtt=RTT)
     control.on_ack(Sample(1.0, 1, 0, None, 0.04, 0.96, 0, 1, 0, False))

@@ -14,6 +14,7 @@ from toom_protocol.transfer import audience, presenter
 from toom_protocol.transfer.frames import Reason
 from toom_protocol.transfer.packets import CHUNK_SIZE
 from toom_protocol.transfer.patience import SILENCE
+from toom_protocol.transfer.presenter import BUFFER_PER_PACKET
 
 MEGABYTE = 1_000_000
 ROUGH = {"reorder": 0.02, "duplicate": 0.02}
@@ -103,6 +104,37 @@ def test_an_outage_is_survived(seed: int) -> None:
 
     pair = Pair(4 * MEGABYTE, seed, Faults(delay=0.01, rate=3000, loss=0.01), on_step=cut).run()
     assert_arrived(pair)
+
+
+class Sleeper(Pair):
+    """The audience's program stands still; what comes meanwhile waits in its socket's buffer."""
+
+    def sleep(self, seconds: float) -> None:
+        self.audience_lives = False
+        self.waiting: list[tuple[int, int]] = []
+        self.run(until=self.now + seconds)
+        self.audience_lives = True
+        for packet in self.waiting[: self.receive_buffer // BUFFER_PER_PACKET]:
+            self.take(*packet)
+
+    def take(self, number: int, chunk: int) -> bool:
+        if not self.audience_lives:
+            self.waiting.append((number, chunk))
+        return super().take(number, chunk)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 2.0])
+@pytest.mark.parametrize("buffer", [4 << 20, 8 << 20])
+def test_an_audience_that_stood_still_on_a_lan_is_soon_served_as_before(
+    seconds: float, buffer: int
+) -> None:
+    link = Faults(delay=0.0001, rate=70_000, queue=3000)
+    pair = Sleeper(12 * MEGABYTE, 1, link, Faults(delay=0.0001), receive_buffer=buffer)
+    pair.run(until=0.02)
+    pair.sleep(seconds)
+    woken = pair.now
+    assert_arrived(pair.run())
+    assert pair.ended_at["audience"] - woken < 3 * len(pair.written) / 70_000
 
 
 @pytest.mark.parametrize("who", ["presenter", "audience"])

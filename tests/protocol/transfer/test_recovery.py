@@ -124,6 +124,16 @@ def test_persistent_congestion_loses_everything() -> None:
     assert recovery.on_timer(now=99.0) == []
 
 
+def test_what_was_given_up_is_not_told_to_the_controller_that_begins_anew() -> None:
+    """PROTOCOL 5.5: it would take it for congestion of its own"""
+    recovery = sending((0.0, 0, 5), (0.01, 5, 5))
+    recovery.give_up_in_flight(now=1.0)
+    recovery.on_sent(10, 1000, 2, now=1.0, limited=False)
+    sample = recovery.on_ack(((10, 12),), 0.0, now=1.1)
+    assert sample is not None
+    assert sample.lost == 0
+
+
 def test_an_acknowledgement_of_nothing_new_is_no_sample() -> None:
     recovery = sending((0.0, 0, 5))
     assert recovery.on_ack((), 0.0, now=0.1) is None
