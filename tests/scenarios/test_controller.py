@@ -1,3 +1,4 @@
+import json
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -77,3 +78,14 @@ def test_a_report_that_is_not_ours_means_a_dead_worker(results: Results) -> None
     crash.user_properties.clear()
     crash.when = "???"  # type: ignore[assignment]
     assert told(results, crash).reason == "the worker process died"
+
+
+def test_verdict_and_hosts_stand_beside_the_evidence(results: Results) -> None:
+    results.images = ("server:1", "client:1")
+    (results.folder / "story" / "hosts" / "yoda").mkdir(parents=True)
+    told(results, report("setup"), report("call"))
+    unfinished = json.loads((results.folder / "story" / "verdict.json").read_text())
+    assert unfinished["verdict"] == "broken", "a run that is cut off leaves the truth"
+    told(results, report("setup"), report("call"), report("teardown"))
+    found = {path.name for path in (results.folder / "story").iterdir()}
+    assert found == {"compose.yaml", "hosts", "verdict.json"}

@@ -45,6 +45,7 @@ def test_what_no_run_of_ours_made_stays(reports: Path, tmp_path: Path) -> None:
     gone = {path.name for path in runs} - {path.name for path in reports.iterdir()}
     assert gone == {runs[0].name}
     assert len(list(reports.iterdir())) == KEPT + 4
+    assert (reports / "20250101-000001-link").is_symlink()
     assert (elsewhere / "results.json").is_file()
     assert (reports / "latest" / "results.json").is_file()
 

@@ -99,6 +99,7 @@ def test_a_failure_says_what_was_wanted_seen_and_whether_it_lives(bare_stage: St
     assert [line.split(" s ")[1] for line in facts.seen] == ["Error. han is offline"]
     assert (facts.deadline, facts.state) == (0.3, "host-1: running")
     assert facts.raw == r"room ID: (\d+)"
+    assert "!" not in [row.sign for row in terminal.ending().rows], "the reason says it already"
     assert str(caught.value).splitlines()[1] == "wanted the line “room ID: <number>”"
 
 
