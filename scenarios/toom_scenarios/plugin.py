@@ -149,6 +149,7 @@ def _setting(config: pytest.Config) -> Setting:
             lifetime=MARGIN,
             keep=options.keep,
         )
+        config.add_cleanup(config.stash[SETTING].driver.close)
     return config.stash[SETTING]
 
 

@@ -1,9 +1,11 @@
 """The agent of a host, without an engine: its language, and the real program over a socket."""
 
+import ast
 import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,11 +77,29 @@ def test_an_engines_pieces_come_whole(sent: list[tuple[int, bytes]], places: lis
     assert got == sent
 
 
+def test_what_travels_into_a_host_needs_python_alone() -> None:
+    folder = Path(boot.agent.__file__).parent
+    assert {path.stem for path in folder.glob("*.py")} == {"__init__", *boot.MODULES}
+    for name in boot.MODULES:
+        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text())):
+            if isinstance(node, ast.Import):
+                assert {each.name for each in node.names} <= sys.stdlib_module_names, name
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                assert node.module in sys.stdlib_module_names | {"collections.abc"}, name
+
+
 class Host(ContainerMachine):
     """A machine whose agent is a process of this one."""
 
     def __init__(self, link: Link, agent: "subprocess.Popen[bytes]") -> None:
-        super().__init__(_NoEngine, "none", name="host", address="127.0.0.1", link=link)
+        super().__init__(
+            _NoEngine,
+            "none",
+            name="host",
+            address="127.0.0.1",
+            directory=link.directory(),
+            link=link,
+        )
         self.agent = agent
 
 

@@ -6,7 +6,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker
@@ -15,6 +15,7 @@ import pytest
 from toom_scenarios import Broken, Stage
 from toom_scenarios.deadline import Deadline, wait_for
 from toom_scenarios.hosts import owner
+from toom_scenarios.hosts.container import ContainerMachine
 from toom_scenarios.hosts.docker import DockerDriver
 from toom_scenarios.hosts.engine import connect
 from toom_scenarios.hosts.sweep import sweep
@@ -37,7 +38,7 @@ with socket.create_server(("", 4000)) as door:
 """
 STAYS = """
 import socket, sys
-with socket.create_connection((sys.argv[1], 4000)) as line:
+with socket.create_connection((sys.argv[1], 4000), float(sys.argv[2])) as line:
     print("connected", flush=True)
     line.recv(100)
 """
@@ -135,7 +136,7 @@ def test_what_a_host_shows_of_itself(stage: Stage, image: str) -> None:
 
 def test_nothing_in_a_host_can_touch_its_agent(stage: Stage) -> None:
     host = stage.host("host")
-    script = "kill -9 1; kill -STOP 1; kill -TERM -1; cat /proc/1/environ; echo x >/proc/1/fd/1"
+    script = "kill -9 1; kill -STOP 1; for file in 3 4 5 6 7 8; do echo x >/proc/1/fd/$file; done"
     host.run(["sh", "-c", script])
     assert host.run(["echo", "alive"]).output == b"alive\n"
 
@@ -152,17 +153,27 @@ def test_a_small_disk_is_full_when_it_is_full(stage: Stage) -> None:
     assert host.run(["sh", "-c", "test -O . && id -u"]).status == 0, "its user owns the directory"
 
 
-def test_the_servers_programs_are_stopped_before_their_peers(
-    tmp_path: Path, image: str, client: docker.DockerClient
+def test_the_server_sees_none_of_its_peers_end(
+    tmp_path: Path, image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that notes who leaves must not see its clients killed."""
     stage = Stage("frozen", tmp_path / "stage", setting(image, f"frozen-{os.getpid()}"))
     try:
         server, one = stage.hosts("server", "one")
         stage.command(server, "python3", "-c", NOTES_WHO_LEAVES).sees("up")
-        caller = stage.command(one, "python3", "-c", STAYS, server.address)
-        caller.sees("connected")
+        stage.command(one, "python3", "-c", STAYS, server.address, "60").sees("connected")
         server.file("log").comes_to(["came"], within=20)
+        freeze = ContainerMachine.freeze
+
+        def leave_time_after_it(machine: ContainerMachine) -> Callable[[], None]:
+            ending = freeze(machine)
+
+            def end() -> None:
+                ending()
+                wait_for(lambda: server.file("log").lines() != ["came"], Deadline(1))
+
+            return end
+
+        monkeypatch.setattr(ContainerMachine, "freeze", leave_time_after_it)
     finally:
         stage.close(None)
     assert (tmp_path / "stage/hosts/server/log").read_text() == "came\n"
@@ -211,6 +222,168 @@ def test_a_kept_host_outlives_its_runner(
     assert left(client, run) == ([], [])
 
 
+LEAVES_THINGS = """
+echo home > ~/.history; mkdir -p a/b; ln -s a c; echo x > a/b/file; chmod 500 a
+for place in /tmp /var/tmp /dev/shm; do echo x > $place/thing; done
+echo x > /usr/thing; echo x > /thing
+nohup setsid sleep 666 >/dev/null 2>&1 &
+"""
+LEAVES_SHARED_MEMORY = "import ctypes; print(ctypes.CDLL(None).shmget(77, 100, 0o1600) >= 0)"
+LOOKS = (
+    "find ~ /tmp /var/tmp /dev/shm /usr/thing /thing -type f; ps -eo args; wc -l /proc/sysvipc/*"
+)
+
+
+def containers_of(client: docker.DockerClient, run: str) -> set[str]:
+    return {
+        str(each.id) for each in client.containers.list(filters={"label": f"{owner.RUN}={run}"})
+    }
+
+
+@pytest.fixture
+def shared(image: str) -> Iterator[tuple[DockerDriver, str]]:
+    run = f"shared-{os.getpid()}"
+    made = DockerDriver(run, images=(image, image), keep=False, reuse=True)
+    try:
+        yield made, run
+    finally:
+        made.close()
+
+
+def one_stage(driver: DockerDriver, place: Path) -> Stage:
+    return Stage(place.name, place, Setting(driver, TOOM, 1, 3.0, None, 60.0))
+
+
+def test_a_host_is_as_new_in_the_next_stage(
+    shared: tuple[DockerDriver, str], tmp_path: Path, client: docker.DockerClient
+) -> None:
+    driver, run = shared
+    first = one_stage(driver, tmp_path / "first")
+    host = first.host("yoda")
+    fresh = host.run(["sh", "-c", LOOKS]).output
+    host.run(["sh", "-c", LEAVES_THINGS])
+    first.command(host, "sh", "-c", "trap '' HUP TERM; echo up; exec cat").sees("up")
+    assert host.run(["sh", "-c", LOOKS]).output != fresh
+    first.close(None)
+    assert (tmp_path / "first/hosts/yoda/a/b/file").read_text() == "x\n"
+    [waiting] = containers_of(client, run)
+    second = one_stage(driver, tmp_path / "second")
+    try:
+        han, luke = second.hosts("han", "luke")
+        assert waiting in containers_of(client, run), "no host of the first stage is used again"
+        assert len(containers_of(client, run)) == 2
+        for each in (han, luke):
+            assert each.run(["sh", "-c", LOOKS]).output == fresh
+            assert each.files() == []
+        second.command(han, "sh", "-c", "pwd; exec cat").sees_exactly(han.directory)
+    finally:
+        second.close(None)
+    assert len(containers_of(client, run)) == 2
+    driver.close()
+    assert left(client, run) == ([], [])
+
+
+def test_a_host_that_cannot_be_made_new_is_replaced(
+    shared: tuple[DockerDriver, str], tmp_path: Path, client: docker.DockerClient
+) -> None:
+    driver, run = shared
+    first = one_stage(driver, tmp_path / "first")
+    told = first.host("yoda").run(["python3", "-c", LEAVES_SHARED_MEMORY])
+    assert told.output == b"True\n"
+    first.close(None)
+    [tainted] = containers_of(client, run)
+    second = one_stage(driver, tmp_path / "second")
+    assert second.host("yoda").run(["echo", "x"]).output == b"x\n"
+    second.close(None)
+    [clean] = containers_of(client, run)
+    assert clean != tainted
+
+
+BINDS = """
+import socket, sys
+door = socket.socket()
+door.bind(("", 4000))
+door.listen()
+print("up", flush=True)
+line, _ = door.accept()
+if sys.argv[1] == "closes":
+    line.close()
+print("came", flush=True)
+line.recv(100) if sys.argv[1] == "holds" else sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(("server_does", "is_used_again"), [("holds", True), ("closes", False)])
+def test_a_server_finds_its_port_free_on_a_host_of_an_earlier_stage(
+    shared: tuple[DockerDriver, str],
+    tmp_path: Path,
+    client: docker.DockerClient,
+    server_does: str,
+    is_used_again: bool,
+) -> None:
+    """Without SO_REUSEADDR, which the programs of others may not set."""
+    driver, run = shared
+    used = []
+    for number in (1, 2):
+        stage = one_stage(driver, tmp_path / str(number))
+        try:
+            server, seat = stage.hosts("server", "seat")
+            door = stage.command(server, "python3", "-c", BINDS, server_does)
+            door.sees("up")
+            stage.command(seat, "python3", "-c", STAYS, server.address, "60").sees("connected")
+            door.sees("came")
+            used.append(containers_of(client, run))
+        finally:
+            stage.close(None)
+    assert (used[0] == used[1]) == is_used_again
+
+
+def test_a_server_gets_a_host_of_its_own_image(
+    image: str, tmp_path: Path, client: docker.DockerClient
+) -> None:
+    servers = [tag for each in client.images.list(name="toom-server") for tag in each.tags]
+    if not servers:
+        pytest.skip("the engine has no server's image of ours: `make image`")
+    run = f"images-{os.getpid()}"
+    driver = DockerDriver(run, images=(servers[0], image), keep=False, reuse=True)
+    try:
+        assert set(driver.images()) == {servers[0], image}
+        for name, wanted in (("han", image), ("server", servers[0]), ("luke", image)):
+            stage = one_stage(driver, tmp_path / name)
+            assert f" of {wanted}: " in stage.host(name).machine.state()
+            stage.close(None)
+        assert len(containers_of(client, run)) == 2
+    finally:
+        driver.close()
+
+
+def test_a_stage_that_was_not_stopped_in_order_leaves_no_host(
+    shared: tuple[DockerDriver, str], tmp_path: Path, client: docker.DockerClient
+) -> None:
+    driver, run = shared
+    network = driver.network("torn", tmp_path, 60.0)
+    network.machine("yoda")
+    network.close()
+    assert containers_of(client, run) == set()
+
+
+def test_stages_at_the_same_time_are_on_networks_of_their_own(
+    shared: tuple[DockerDriver, str], tmp_path: Path
+) -> None:
+    driver, _ = shared
+    one, other = one_stage(driver, tmp_path / "one"), one_stage(driver, tmp_path / "other")
+    try:
+        here, there = one.host("here"), other.host("there")
+        hear = one.command(here, "python3", "-c", NOTES_WHO_LEAVES)
+        hear.sees("up")
+        call = other.command(there, "python3", "-c", STAYS, here.address, "2")
+        call.sees(r".*(unreachable|timed out|refused).*", within=60)
+        assert here.address != there.address
+    finally:
+        one.close(None)
+        other.close(None)
+
+
 def left(client: docker.DockerClient, run: str) -> tuple[list[str], list[str]]:
     ours = {"label": f"{owner.RUN}={run}"}
     containers = client.containers.list(all=True, filters=ours, ignore_removed=True)
@@ -254,16 +427,16 @@ def test_what_a_dead_run_left_is_swept_and_what_lives_is_not(
         )
         runner.kill()
         runner.wait()
-        waits = {"label": f"{owner.SCENARIO}=it_waits_0", "status": "running"}
-        assert wait_for(lambda: not client.containers.list(filters=waits), Deadline(40)), (
-            "containers outlive their runner"
-        )
+        its = f"-{runner.pid}-"  # part of the names of all that it has made
+        assert wait_for(
+            lambda: not client.containers.list(filters={"name": its, "status": "running"}),
+            Deadline(40),
+        ), "containers outlive their runner"
         said = "\n".join(sweep(client, dry_run=True))
-        assert "would remove container" in said
-        assert "it-waits-0" in said
+        assert re.search(rf"would remove container toom-\S+{its}", said)
         list(sweep(client))
-        assert "it-waits-0" not in "\n".join(each.name for each in client.containers.list(all=True))
-        assert "it-waits-0" not in "\n".join(each.name for each in client.networks.list())
+        assert its not in "\n".join(each.name for each in client.containers.list(all=True))
+        assert its not in "\n".join(each.name for each in client.networks.list())
         assert left(client, f"living-{os.getpid()}") != ([], [])
     finally:
         living.close(None)

@@ -164,3 +164,6 @@ class Driver(Protocol):
             evidence: the scenario's folder.
             lifetime: seconds after which nothing of it may live any more.
         """
+
+    def close(self) -> None:
+        """After the last stage: remove what stages have shared. May be called twice."""

@@ -10,7 +10,8 @@ from typing import Final
 
 from . import agent
 
-MODULES: Final = ("wire", "programs", "files", "loop", "start")  # each after those it imports
+# Each after those that it imports; the last one begins.
+MODULES: Final = ("wire", "programs", "roster", "files", "fresh", "loop", "start")
 PACKAGE: Final = "toom_agent"  # their name inside
 PRELUDE: Final = f"""
 import sys
@@ -29,11 +30,10 @@ READ: Final = "import sys;exec(sys.stdin.buffer.read(%d))"
 def _text() -> bytes:
     folder = Path(agent.__file__).parent
     loads = [
-        f"load('{PACKAGE}.{name}', {(folder / f'{name}.py').read_text()!r})\n" for name in MODULES
+        f"load('{PACKAGE}.{name}', {(folder / f'{name}.py').read_text()!r})" for name in MODULES
     ]
-    return (
-        PRELUDE + "".join(loads) + "sys.modules['toom_agent.start'].main(sys.argv[1:])\n"
-    ).encode()
+    begin = f"sys.modules['{PACKAGE}.{MODULES[-1]}'].main(sys.argv[1:])"
+    return "\n".join([PRELUDE, *loads, begin]).encode()
 
 
 TEXT: Final = _text()  # the first thing to send

@@ -133,7 +133,12 @@ class ComposeNetwork:
         except (DockerException, RequestException) as error:
             raise Broken(f"{name}: {error}") from error
         return ComposeMachine(
-            self._client, container.id, name=name, address=addresses[0], link=link
+            self._client,
+            container.id,
+            name=name,
+            address=addresses[0],
+            directory=link.directory(),
+            link=link,
         )
 
     def _agent(self, container: Any, name: str) -> Link:
@@ -192,3 +197,6 @@ class ComposeDriver:
     def network(self, stage: str, evidence: Path, lifetime: float) -> Network:
         del stage, evidence
         return ComposeNetwork(self._client, self._project, lifetime)
+
+    def close(self) -> None:
+        """Nothing: the hosts are not ours."""

@@ -30,16 +30,20 @@ class ContainerMachine:
     Args:
         client: of its engine.
         container: its id.
+        directory: the working directory of its programs.
         link: to the agent in it.
     """
 
-    def __init__(self, client: Any, container: str, *, name: str, address: str, link: Link) -> None:
+    def __init__(
+        self, client: Any, container: str, *, name: str, address: str, directory: str, link: Link
+    ) -> None:
         self._api = client.api
         self._container = container
         self.link = link
         self.name = name
         self.address = address
-        self.directory = link.directory()
+        self.directory = directory
+        self.is_frozen = False  # every program is known to have ended
 
     def state(self) -> str:
         return describe(self._api, self._container)
@@ -72,6 +76,11 @@ class ContainerMachine:
             raise Broken(f"{what}: {output.getvalue().decode(errors='replace').strip()}")
         return Completed(status, output.getvalue())
 
+    def halt(self) -> None:
+        """Stop every program where it stands."""
+        with suppress(OSError, Broken):  # a host that does not answer is ended by `freeze`
+            self.link.ask(wire.STOP).done()
+
     def freeze(self) -> Callable[[], None]:
         """Begin to end every program. What is returned waits until they have ended; files can be
         read after that.
@@ -82,6 +91,7 @@ class ContainerMachine:
             def frozen() -> None:
                 try:
                     request.done()
+                    self.is_frozen = True
                 except (OSError, Broken):
                     self._kill()
 

@@ -275,7 +275,7 @@ class Request:
             else:
                 self._link.give_up(self.channel)
 
-    def done(self, within: float = SILENCE_LIMIT) -> None:
-        """Wait until it is done. Raises as `answer`."""
-        for _ in self.answers(Deadline(within)):
-            pass
+    def done(self, within: float = SILENCE_LIMIT) -> bytes:
+        """Wait until it is done. Returns what the last answer says; raises as `answer`."""
+        *_, (_, content) = self.answers(Deadline(within))
+        return content

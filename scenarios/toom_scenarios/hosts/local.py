@@ -274,6 +274,9 @@ class LocalDriver:
         del stage, lifetime  # nothing outlives the runner here
         return LocalNetwork(evidence, mode=self._mode)
 
+    def close(self) -> None:
+        """Nothing: each stage removes what it has made."""
+
 
 def find_mode() -> tuple[bool | None, str]:
     """Which kind of local hosts this machine allows, and the reason; see `LocalDriver`.

@@ -19,6 +19,7 @@ from ..processes import process
 RUN: Final = "toom.run"
 SCENARIO: Final = "toom.scenario"
 ROLE: Final = "toom.role"
+SITE: Final = "toom.site"
 OWNER: Final = "toom.owner"
 LIFETIME: Final = (
     "toom.lifetime"  # seconds from its creation after which nobody can want it any more

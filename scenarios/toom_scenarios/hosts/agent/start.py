@@ -10,6 +10,7 @@ import os
 import signal
 from contextlib import suppress
 
+from .fresh import settle
 from .loop import Agent
 
 TYPE_CHECKING = False
@@ -17,27 +18,6 @@ if TYPE_CHECKING:
     from typing import Final
 
 PR_SET_DUMPABLE: Final = 4  # prctl(2)
-
-
-def settle(folder: bytes) -> None:
-    """Make the working directory where it may be made, and go there.
-
-    Args:
-        folder: absolute, `.` for where we are, or a name in the user's home.
-    """
-    home = os.environb.get(b"HOME", b"/")
-    places = [os.path.join(home, folder), os.path.join(b"/tmp", folder)]
-    for place in [b"."] if folder == b"." else places:
-        try:
-            os.makedirs(place, exist_ok=True)
-            os.chdir(place)
-        except OSError as error:
-            trouble = error
-        else:
-            if folder == b"." or os.access(b".", os.W_OK):
-                return
-            trouble = PermissionError(13, "not writable", place)
-    raise trouble
 
 
 def hide() -> None:
@@ -61,7 +41,7 @@ def own_streams() -> tuple[int, int]:
 def main(arguments: list[str]) -> None:
     """Serve until the runner is gone or the lifetime is over."""
     folder, lifetime, stays = arguments
-    agent = Agent(*own_streams(), stays=stays == "stays")
+    agent = Agent(*own_streams(), folder=os.fsencode(folder), stays=stays == "stays")
     hide()
     settle(os.fsencode(folder))
     signal.alarm(int(lifetime))

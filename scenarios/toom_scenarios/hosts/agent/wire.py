@@ -29,8 +29,10 @@ WRITE: Final = 6  # name; then DATA and END
 REMOVE: Final = 7  # name
 LIST: Final = 8  # answered by FILE without DATA
 COLLECT: Final = 9  # bytes, of larger files only the digest; answered by FILE, DATA, END for each
-FREEZE: Final = 10  # end every other process of this host
-CREDIT: Final = 11  # bytes
+STOP: Final = 10  # halt every other process of this host where it stands
+FREEZE: Final = 11  # end every other process of this host
+RESET: Final = 12  # lifetime: be as new, or fail; answered by DONE with the working directory
+CREDIT: Final = 13  # bytes
 # What either side sends.
 DATA: Final = 20  # typed, printed, or in a file
 END: Final = 21  # of a file, or of what a terminal shows
