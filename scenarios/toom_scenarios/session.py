@@ -133,7 +133,7 @@ class Session:
         return state
 
     def failed(
-        self, summary: str, *, since: Mark, wanted: str, limit: float | None, raw: str
+        self, summary: str, *, since: Mark, wanted: str, limit: float | None = None, raw: str = ""
     ) -> Facts:
         """A promise was found broken here: write that down, and gather what is known.
 
@@ -147,9 +147,14 @@ class Session:
         self.check_executed()
         state = self.state()
         self.screen.note(summary, FAILED)
-        seen = self._seen_since(since)
-        now = self._timeline.now()
-        return Facts(wanted, seen, (), now, limit, f"{self.name}: {state}", raw)
+        return Facts(
+            wanted=wanted,
+            seen=self._seen_since(since),
+            at=self._timeline.now(),
+            deadline=limit,
+            state=f"{self.name}: {state}",
+            raw=raw,
+        )
 
     def _seen_since(self, since: Mark) -> tuple[str, ...]:
         newer = self.screen.lines(since)

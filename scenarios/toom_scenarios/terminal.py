@@ -82,7 +82,7 @@ class Terminal:
         The prompt that follows an earlier reply may still be on its way: it is waited for first, so
         that it is not taken for the next one.
         """
-        self._until(_at_prompt, f"the prompt {prompts.COMMAND!r}", within, START)
+        self._until(_at_prompt, f"the prompt “{prompts.COMMAND}”", within, START)
         self.types(text)
         self.sees_prompt(within=within)
         return self.lines()
@@ -271,18 +271,12 @@ class Terminal:
         return self._fail(f"{why} {wanted}", wanted, limit=limit, since=since, raw=raw)
 
     def _fail(
-        self,
-        summary: str,
-        wanted: str,
-        *,
-        limit: float | None = None,
-        since: Mark | None = None,
-        raw: str = "",
+        self, summary: str, wanted: str, *, since: Mark | None = None, **more: Any
     ) -> NoReturn:
         """Raise, with what was seen since a position (default: the last input)."""
         begin = self._input if since is None else since
-        found = self._session.failed(summary, since=begin, wanted=wanted, limit=limit, raw=raw)
-        raise ExpectationFailed(summary, facts=found)
+        facts = self._session.failed(summary, since=begin, wanted=wanted, **more)
+        raise ExpectationFailed(summary, facts=facts)
 
     def fails(self, summary: str, *, wanted: str = "", limit: float | None = None) -> NoReturn:
         """End the scenario: the program broke a promise that was looked at from elsewhere. Shows
