@@ -8,6 +8,7 @@ from toom_scenarios.prompts import COMMAND
 from toom_scenarios.sockets import ESTABLISHED
 from toom_scenarios.spec import BROADCAST_SENT
 from toom_scenarios.transfers import (
+    TOLD,
     Upload,
     caught,
     digest,
@@ -219,7 +220,7 @@ def several_transfers_at_once(stage: Stage) -> None:
     pairs = ((yoda, han), (han, yoda))
     small = [sends(*pair, name) for name in ("notes.txt", "more.txt") for pair in pairs]
     for each in small:
-        each.arrives()
+        each.arrives(within=TOLD)
     ports = {each.port for each in here.sockets("udp")} - before
     peers = {each.peer_port for each in here.sockets("tcp") if each.state == ESTABLISHED}
     out.goes_on(luke)
