@@ -1,6 +1,5 @@
 """Several clients, logged in from several terminals (SPEC S2, S3, S11)."""
 
-import json
 import re
 import signal as signals
 
@@ -19,29 +18,6 @@ from toom_scenarios.talking import seats
 SILENCE = 15.0  # seconds; SPEC S3
 SLOW_LOOK = 1.0  # seconds that a look into a file may take on a busy host
 SERVER_GONE = "The server is gone."  # SPEC S11
-LOOKING = 20.0  # seconds after which the looker ends, whatever becomes of the scenario
-# Opens the file and reads half of it; looks at it, anew each time, until Enter is typed; then reads
-# on where it stopped. Prints the half with what came then, and every different look; null: no file.
-LOOKER = """
-import json, os, sys, threading, time
-name, told = sys.argv[1], threading.Event()
-held = os.open(name, os.O_RDONLY)
-half = os.read(held, os.fstat(held).st_size // 2)
-threading.Thread(target=lambda: (sys.stdin.readline(), told.set()), daemon=True).start()
-print("looking", flush=True)
-looks, last, end = [], b"", time.monotonic() + float(sys.argv[2])
-while not told.is_set() and time.monotonic() < end:
-    try:
-        with open(name, "rb") as file:
-            now = file.read()
-    except FileNotFoundError:
-        now = None
-    if now != last:
-        looks.append(now)
-        last = now
-looks.insert(0, half + os.read(held, 1 << 20))
-print(json.dumps([None if look is None else look.decode(errors="replace") for look in looks]), flush=True)
-"""
 
 
 def lines_of(there: list[Client]) -> list[str]:
@@ -222,44 +198,6 @@ def a_client_that_falls_silent(stage: Stage) -> None:
     stage.promise("S3.3")
     userlog.comes_to(lines_of([han]))
     assert han.asks("ATU") == [NOBODY_ELSE]
-
-
-@scenario("S3.7", builds_on="log_in_and_out", seconds=4)
-def a_reader_of_the_user_log(stage: Stage) -> None:
-    """Somebody reads userlog.txt over and over, and once slowly, while users come and go and one stays: whatever is read is a whole list."""
-    server = stage.server(attempts=3)
-    userlog = server.file("userlog.txt")
-    first, stays = seats(stage, "Leia", "Yoda")
-    second, third = (stage.terminal(stays.host) for _ in range(2))
-    people = {"Leia": first, "Yoda": stays, "Luke": second, "Han": third}
-    userlog.comes_to(lines_of([first, stays]))
-    looker = stage.command(
-        server.host, "python3", "-c", LOOKER, "userlog.txt", str(LOOKING), name="looker"
-    )
-    looker.sees_exactly("looking")
-    first.leaves()
-    for client, user in ((second, "Luke"), (third, "Han")):
-        client.logs_in(user, stage.password(user))
-    second.leaves()
-    third.kill()
-    userlog.comes_to(lines_of([stays]))
-    looker.types("")
-    looks = json.loads(looker.sees(r"\[.+\]")[0])
-    for look in looks:
-        assert is_whole(look, people), f"a reader saw {look!r}"
-
-
-def is_whole(look: str | None, people: dict[str, Client]) -> bool:
-    """Whether this is a list of some of these people, numbered without a hole; Yoda was always in."""
-    told = look.splitlines() if look else []
-    names = [line.split("; ")[2] for line in told if line.count("; ") == 4]
-    known = [people[name] for name in names if name in people]
-    wanted = [user_line(n, c.user, c.address, c.udp_port) for n, c in enumerate(known, start=1)]
-    return (
-        "Yoda" in names
-        and len(wanted) == len(told)
-        and all(re.fullmatch(want, line) for want, line in zip(wanted, told, strict=True))
-    )
 
 
 @scenario("S11.5", builds_on="log_in_and_out")
