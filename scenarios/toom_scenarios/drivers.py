@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from .errors import Broken
@@ -50,7 +51,9 @@ def choose(asked: str | None) -> Choice:
 
 
 def make_driver(options: RunOptions) -> Driver:
-    """The driver of a run."""
+    """The driver of a run. On Docker a stage gets hosts of an earlier one, made new, unless
+    TOOM_HOSTS=fresh.
+    """
     if options.on == "local":
         return LocalDriver(options.local_mode)
     if options.on == "docker":
@@ -58,7 +61,8 @@ def make_driver(options: RunOptions) -> Driver:
 
         if options.images is None:
             raise Broken("no images were named for the hosts")
-        return DockerDriver(options.run, images=options.images, keep=options.keep)
+        reuse = os.environ.get("TOOM_HOSTS") != "fresh"
+        return DockerDriver(options.run, images=options.images, keep=options.keep, reuse=reuse)
     if options.on == "compose":
         from .hosts.compose import ComposeDriver
 

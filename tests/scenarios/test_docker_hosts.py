@@ -114,6 +114,7 @@ def test_the_evidence_is_collected_and_everything_removed(
     stage = Stage("evidence", tmp_path / "stage", setting(image, run))
     stage.host("yoda").put("video", b"x" * 2_000_000)
     stage.host("yoda").put("log", "line\n")
+    stage.host("yoda").run(["chmod", "0", "log"])
     stage.close(1_000_000)
     folder = tmp_path / "stage" / "hosts" / "yoda"
     assert sorted(path.name for path in folder.iterdir()) == ["log", "video.sha256"]

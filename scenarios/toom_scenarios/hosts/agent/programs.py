@@ -55,8 +55,23 @@ def kill_all(wanted: Callable[[int, int], bool]) -> None:
         select.select([], [], [], LOOK)
 
 
+def start(argv: list[bytes], environment: dict[bytes, bytes], reads: int, prints: int) -> int:
+    """A new process that becomes that program. Returns its number. Raises OSError: no room.
+
+    A signal meets the program or what it has become, but never this program's handlers in it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        pid = os.fork()
+        if pid == 0:
+            become(argv, environment, reads, prints)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid
+
+
 def become(argv: list[bytes], environment: dict[bytes, bytes], reads: int, prints: int) -> NoReturn:
-    """In a forked child: be that program, which reads and prints to these files."""
+    """In a forked child: be that program, which reads from and prints to these files."""
     try:
         os.setsid()
         os.dup2(reads, 0)
@@ -66,6 +81,7 @@ def become(argv: list[bytes], environment: dict[bytes, bytes], reads: int, print
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.execvpe(argv[0], argv, environment)
     except OSError as error:
         os.write(2, argv[0] + f": {error.strerror}\n".encode())
