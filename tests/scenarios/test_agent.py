@@ -3,11 +3,6 @@
 import ast
 import os
 import signal
-<<<<<<< HEAD
-=======
-import socket
-import subprocess
->>>>>>> 0ee406c2e07756c2b0b8f82a58ff4108674dab6e
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,28 +83,6 @@ def test_what_travels_into_a_host_needs_python_alone() -> None:
                 assert {each.name for each in node.names} <= sys.stdlib_module_names, name
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 assert node.module in sys.stdlib_module_names | {"collections.abc"}, name
-<<<<<<< HEAD
-=======
-
-
-class Host(ContainerMachine):
-    """A machine whose agent is a process of this one."""
-
-    def __init__(self, link: Link, agent: "subprocess.Popen[bytes]") -> None:
-        super().__init__(
-            _NoEngine,
-            "none",
-            name="host",
-            address="127.0.0.1",
-            directory=link.directory(),
-            link=link,
-        )
-        self.agent = agent
-
-
-class _NoEngine:
-    api = None
->>>>>>> 0ee406c2e07756c2b0b8f82a58ff4108674dab6e
 
 
 @pytest.fixture

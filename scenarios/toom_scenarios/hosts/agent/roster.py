@@ -10,11 +10,7 @@ import os
 from contextlib import suppress
 from signal import SIGKILL
 
-<<<<<<< HEAD
 from .programs import Program, kill_all, new_terminal, processes, start
-=======
-from .programs import Program, become, kill_all, new_terminal, processes
->>>>>>> 0ee406c2e07756c2b0b8f82a58ff4108674dab6e
 from .wire import DATA, DONE, END, EXIT, GONE, TAKEN, pack, unpack
 
 TYPE_CHECKING = False
@@ -69,13 +65,7 @@ class Roster:
         ours, prints = ends
         more = dict(pair.split(b"=", 1) for pair in environment.split(b"\0") if pair)
         try:
-<<<<<<< HEAD
             pid = start(argv, {**self._environment, **more}, reads, prints)
-=======
-            pid = os.fork()
-            if pid == 0:
-                become(argv, {**self._environment, **more}, reads, prints)
->>>>>>> 0ee406c2e07756c2b0b8f82a58ff4108674dab6e
             self._programs[channel] = Program(pid, ours, at_terminal=reads == prints)
         except OSError:
             os.close(ours)
@@ -89,13 +79,8 @@ class Roster:
         program = self._programs.get(channel)
         if program is None:
             return
-<<<<<<< HEAD
         was_open = program.file >= 0
         self._pass_on(channel, program)
-=======
-        self._pass_on(channel, program)
-        was_open = program.file >= 0
->>>>>>> 0ee406c2e07756c2b0b8f82a58ff4108674dab6e
         data, is_all = program.printed()
         if data:
             self._send(DATA, channel, data)
