@@ -156,8 +156,8 @@ def all_caught(
 ) -> list[Upload]:
     """Files that are on their way, surely begun and not yet there, when a client is stopped.
 
-    They are made anew; where a program was too fast, once more and larger. Needs hosts with network
-    counters of their own.
+    They are made anew; where a program was too fast, once more and larger, with the audience's
+    directory as it was before. Needs hosts with network counters of their own.
 
     Args:
         stops: the presenter or the audience; it gets SIGSTOP and waits for `Upload.goes_on`.
@@ -167,6 +167,8 @@ def all_caught(
         Broken: the file was there each time.
     """
     size = SMALLEST
+    stored = [audience.host.file(f"{presenter.user}_{name}") for name in names]
+    stood = {file.name: file.bytes() if file.exists() else None for file in stored}
     while True:
         for name in names:
             fill(presenter.host, name, size // len(names))
@@ -187,6 +189,11 @@ def all_caught(
             each.arrives()
         if size == LARGEST:
             raise Broken(f"{size} bytes came to {audience.name} before they could be stopped")
+        for stored_name, content in stood.items():
+            if content is None:
+                audience.host.remove(stored_name)
+            else:
+                audience.host.put(stored_name, content)
         size = min(GROWTH * size, LARGEST)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from toom_scenarios import Broken, ExpectationFailed
+from toom_scenarios.files import HostFile
 from toom_scenarios.hosts.base import Completed, FileFound
 from toom_scenarios.output import START
 from toom_scenarios.transfers import (
@@ -34,7 +35,21 @@ class Machine:
     digests: dict[str, str] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)  # of files that were made
+    contents: dict[str, bytes] = field(default_factory=dict)
     came: int = 0
+    name: str = "host"
+
+    def file(self, name: str) -> HostFile:
+        return HostFile(self, name)  # type: ignore[arg-type]
+
+    def read_file(self, name: str) -> bytes:
+        return self.contents[name]
+
+    def put(self, name: str, content: bytes) -> None:
+        self.contents[name] = content
+
+    def remove(self, name: str) -> None:
+        del self.contents[name]
 
     def run(self, command: list[str]) -> Completed:
         name = command[4]
@@ -44,7 +59,7 @@ class Machine:
         return Completed(0, f"{self.digests.get(name, 'same')}  -\n".encode())
 
     def files(self) -> list[FileFound]:
-        return [FileFound(name, 1) for name in self.names]
+        return [FileFound(name, 1) for name in [*self.names, *self.contents]]
 
     def received(self) -> int:
         return self.came
@@ -135,7 +150,10 @@ class Road:
     def drive(self) -> None:
         passing = self.passing.pop(0)
         self.han.host.came += passing
-        self.han.said = [RECEIVED] if passing >= self.yoda.host.sizes[-1] else []
+        there = passing >= self.yoda.host.sizes[-1]
+        self.han.said = [RECEIVED] if there else []
+        if there:
+            self.han.host.contents["Yoda_film.bin"] = b"what came"
 
     def catch(self) -> Upload:
         return caught(self.yoda, self.han, "film.bin", stops=self.han)  # type: ignore[arg-type]
@@ -154,6 +172,14 @@ def test_what_was_there_too_soon_is_tried_again_and_larger() -> None:
         road.catch()
     assert road.yoda.host.sizes == [SMALLEST, GROWTH * SMALLEST]
     assert road.han.signals == [signal.SIGSTOP, signal.SIGCONT] * 2
+
+
+@pytest.mark.parametrize("before", [{}, {"Yoda_film.bin": b"an older one"}])
+def test_what_was_there_too_soon_leaves_no_trace(before: dict[str, bytes]) -> None:
+    road = Road(SMALLEST, UNDER_WAY + 1)
+    road.han.host.contents = dict(before)
+    road.catch()
+    assert road.han.host.contents == before
 
 
 def test_a_program_that_is_always_too_fast_is_not_judged() -> None:
