@@ -92,6 +92,11 @@ class Suite:
         bases = frozenset(base for row in told["scenarios"] for base in row["builds_on"])
         return cls({promise.id: promise for promise in promises}, parts, bases)
 
+    def in_order(self, scenarios: Iterable[str]) -> list[str]:
+        """In the order of the suite, where what others build on comes before them."""
+        wanted = set(scenarios)
+        return [name for name in self.parts if name in wanted]
+
     def sections(self, scenario: str) -> set[str]:
         """The sections of SPEC.md from which a scenario examines promises."""
         return {each.section for each in self.promises.values() if scenario in each.scenarios}

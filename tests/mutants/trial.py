@@ -4,7 +4,7 @@ Belongs here: the judgement. Does not: the table (matrix.py), the programs (prog
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -65,14 +65,14 @@ class Bench:
         self._suite = suite
         self._run = run
 
-    def run_healthy(self, scenarios: Sequence[str], jobs: int) -> list[Row]:
+    def run_healthy(self, scenarios: Iterable[str], jobs: int) -> list[Row]:
         """Run the programs as they are; give the scenarios that they do not pass.
 
         What this host cannot examine is no fault of theirs; nothing is killed by it either.
         """
         with tempfile.TemporaryDirectory(prefix="toom-mutant-") as directory:
             implementation = self._programs.make("healthy", None, Path(directory))
-            self._suite.healthy = self._run(implementation, scenarios, jobs)
+            self._suite.healthy = self._run(implementation, self._suite.in_order(scenarios), jobs)
         rows = self._suite.healthy.values()
         return [row for row in rows if row.verdict not in ("pass", "unsupported")]
 
