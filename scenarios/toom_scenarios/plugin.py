@@ -149,8 +149,15 @@ def _setting(config: pytest.Config) -> Setting:
             lifetime=MARGIN,
             keep=options.keep,
         )
-        config.add_cleanup(config.stash[SETTING].driver.close)
     return config.stash[SETTING]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove what stages have shared, before the runner is told that this worker has finished: it
+    waits for that, but not long for what comes after.
+    """
+    if (setting := session.config.stash.get(SETTING, None)) is not None:
+        setting.driver.close()
 
 
 @pytest.hookimpl(wrapper=True)
