@@ -27,7 +27,7 @@ from .drivers import make_driver
 from .errors import Broken, Skipped, Unsupported
 from .implementation import load
 from .options import RunOptions
-from .results import verdicts_so_far
+from .results import so_far
 from .scenario import TIME_LIMIT, Scenario, about
 from .stage import Setting, Stage
 from .verdict import Verdict, first_line, verdict_on
@@ -36,6 +36,7 @@ PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 MARGIN: Final = (
     60.0  # seconds that setting up and collecting may take beyond a scenario's own limit
 )
+BEGINNING: Final = 15.0  # seconds in which a busy machine begins what was dealt out first
 OPTIONS: Final = pytest.StashKey[RunOptions]()
 SETTING: Final = pytest.StashKey[Setting]()
 STAGE: Final = pytest.StashKey[Stage]()
@@ -118,23 +119,29 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
 def _wait_for_its_bases(known: Scenario, report: Path) -> None:
     """Wait until what a scenario builds on has ended, where that is part of this run.
 
+    What does not begin soon may stand behind us in our own worker's queue, since idle workers steal
+    from busy ones: who waited for it would wait for ever. The scenario is then examined by itself.
+
     Raises:
         Skipped: one of them did not pass.
         Broken: one of them does not end.
     """
-    deadline = Deadline(TIME_LIMIT + MARGIN)
-    for base in known.builds_on:
-        if base not in verdicts_so_far(report):
+    for base in set(known.builds_on) & so_far(report).keys():
+        if not wait_for(functools.partial(_has_begun, base, report), Deadline(BEGINNING)):
             continue
-        told = wait_for(functools.partial(_verdict_of, base, report), deadline)
+        told = wait_for(functools.partial(_verdict_of, base, report), Deadline(TIME_LIMIT + MARGIN))
         if told is None:
             raise Broken(f"{base}, on which it builds, does not end")
         if told in (Verdict.FAIL, Verdict.BROKEN, Verdict.SKIPPED):
             raise Skipped(f"it builds on {base}: {told}")
 
 
+def _has_begun(name: str, report: Path) -> bool:
+    return so_far(report)[name].begun
+
+
 def _verdict_of(name: str, report: Path) -> Verdict | None:
-    return verdicts_so_far(report)[name]
+    return so_far(report)[name].verdict
 
 
 def _setting(config: pytest.Config) -> Setting:

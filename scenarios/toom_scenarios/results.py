@@ -84,6 +84,7 @@ class Row:
             "directory": self.directory,
             "promises": list(self.scenario.promises),
             "promise": self.promise,
+            "started": self.started,
             "ended": self.ended,
             **({"spent": self.spent} if self.spent else {}),
         }
@@ -181,10 +182,21 @@ class Results:
         return Status.PASSED
 
 
-def verdicts_so_far(folder: Path) -> dict[str, Verdict | None]:
-    """The verdicts so far, by name, of a run that may still go on; None: not ended."""
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """How far a scenario is in a run that may still go on; no verdict: not ended."""
+
+    begun: bool
+    verdict: Verdict | None
+
+
+def so_far(folder: Path) -> dict[str, SoFar]:
+    """How far each scenario of a run is, by name."""
     told = json.loads((folder / "results.json").read_text(encoding="utf-8"))["scenarios"]
-    return {row["name"]: Verdict(row["verdict"]) if row["ended"] else None for row in told}
+    return {
+        row["name"]: SoFar(row["started"], Verdict(row["verdict"]) if row["ended"] else None)
+        for row in told
+    }
 
 
 def _number(marks: Fraction) -> float:

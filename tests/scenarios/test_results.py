@@ -70,6 +70,7 @@ def test_rows_are_on_disk_before_anything_runs(tmp_path: Path) -> None:
                 "directory": "first",
                 "promises": [],
                 "promise": "",
+                "started": False,
                 "ended": False,
             }
         ],

@@ -37,9 +37,10 @@ def sweep(
             yield f"{_verb(dry_run)} container {container.name}: {why}"
     for network in client.networks.list(filters=everything):
         if why := proof(network.attrs["Labels"], network.attrs["Created"]):
-            if not dry_run:
-                remove_network(client.api, str(network.id))
-            yield f"{_verb(dry_run)} network {network.name}: {why}"
+            if dry_run or remove_network(client.api, str(network.id)):
+                yield f"{_verb(dry_run)} network {network.name}: {why}"
+            else:
+                yield f"network {network.name} stays, the engine does not let go of it: {why}"
 
 
 def clean(*, dry_run: bool, kept_too: bool) -> Iterator[str]:
@@ -70,8 +71,13 @@ def remove_container(api: Any, container: str) -> None:
             raise
 
 
-def remove_network(api: Any, network: str) -> None:
-    """Remove a network of ours, with whatever end the engine still counts in it."""
+def remove_network(api: Any, network: str) -> bool:
+    """Remove a network of ours, with whatever end the engine still counts in it.
+
+    Returns:
+        False: the engine refused. A container is only just going, or the engine counts one that is
+        no more, until it is started anew (moby#42119).
+    """
     try:
         try:
             api.remove_network(network)
@@ -82,8 +88,10 @@ def remove_network(api: Any, network: str) -> None:
                 api.disconnect_container_from_network(end, network, force=True)
             api.remove_network(network)
     except APIError as error:
-        if error.status_code not in (403, 404):  # 403: a container is only just going
+        if error.status_code not in (403, 404):
             raise
+        return bool(error.status_code == 404)
+    return True
 
 
 def _verb(dry_run: bool) -> str:
