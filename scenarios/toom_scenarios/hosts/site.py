@@ -217,14 +217,19 @@ class Site:
         return {"label": [f"{key}={value}" for key, value in self._labels.items()]}
 
     def _remove_others(self, stay: set[str]) -> None:
-        """By its labels, since something may be half made."""
+        """By its labels, since something may be half made.
+
+        The engine ends them, and our links to them are closed after that: a container that ends by
+        itself while it is removed may leave an end in the network for which nobody can be found.
+        """
         if not self._touched:
             return
-        for container in self._links.keys() - stay:
-            self._links.pop(container).close()
         try:
             found = {each["Id"] for each in self._api.containers(all=True, filters=self._ours())}
             with ThreadPoolExecutor(SIDE_BY_SIDE) as workers:
                 list(workers.map(lambda each: remove_container(self._api, each), found - stay))
         except (DockerException, RequestException) as error:
             raise Broken(f"{self.name} cannot be removed: {error}") from error
+        finally:
+            for container in self._links.keys() - stay:
+                self._links.pop(container).close()
