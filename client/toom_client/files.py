@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from toom_protocol import filenames
-from toom_protocol.transfer.frames import Reason
+from toom_protocol.transfer.reasons import Reason
 
 HIDDEN: Final = ".toom"  # the folder for unfinished data, beside the received files; SPEC S12
 UNFINISHED: Final = ".part"

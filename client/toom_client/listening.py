@@ -16,7 +16,7 @@ from toom_client.reports import Received, ReceiveFailed, Report, phrase
 from toom_protocol import filenames
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer import audience
-from toom_protocol.transfer.frames import Offer, Reason
+from toom_protocol.transfer.frames import Offer
 from toom_protocol.transfer.packets import (
     HEADER,
     HEADER_SIZE,
@@ -25,6 +25,7 @@ from toom_protocol.transfer.packets import (
     connection_of,
     decode_header,
 )
+from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.sealing import Seal
 
 HASHED_AT_ONCE: Final = 256 * 1024  # bytes; 0.15 ms of SHA-256, and few system calls

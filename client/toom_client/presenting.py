@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from toom_client.files import FileFault, OpenedFile
 from toom_client.reports import Report, SendFailed, Uploaded, phrase
 from toom_protocol.errors import MalformedPacket
-from toom_protocol.transfer.frames import Offer, Reason
+from toom_protocol.transfer.frames import Offer
 from toom_protocol.transfer.packets import (
     CHUNK_SIZE,
     DataRun,
@@ -22,6 +22,7 @@ from toom_protocol.transfer.packets import (
     decode_header,
 )
 from toom_protocol.transfer.presenter import Delivered, Failed, Presenter
+from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.sealing import Seal
 
 

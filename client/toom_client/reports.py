@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from toom_protocol.transfer.frames import Reason
+from toom_protocol.transfer.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import socket
 from dataclasses import dataclass, field
 from typing import Final
 
-from toom_protocol.transfer.sealing import KEY_SIZE
+from toom_protocol.transfer.packets import KEY_SIZE
 
 MAX_PORT: Final = 65535
 SO_RCVBUFFORCE: Final = 33  # Linux; root may go past net.core.rmem_max with it

@@ -17,15 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from toom_client import files
 from toom_client.files import FileFault, OpenedFile, open_for_sending
-from toom_client.listening import Listening
-from toom_client.presenting import Presenting
 from toom_client.reports import Received, ReceiveFailed, Report, SendFailed, Uploaded, phrase
 from toom_client.tickets import Address, Ticket, bind_udp
-from toom_protocol.transfer.frames import Reason
 from toom_protocol.transfer.packets import (
     CONNECTION_BITS,
     HEADER,
@@ -33,6 +30,7 @@ from toom_protocol.transfer.packets import (
     LARGEST_DATAGRAM,
     TAG_SIZE,
 )
+from toom_protocol.transfer.reasons import Reason
 
 __all__ = [
     "OpenedFile",
@@ -47,11 +45,17 @@ __all__ = [
     "open_for_sending",
 ]
 
+if TYPE_CHECKING:
+    # The engines are loaded with the first transfer: most sessions have none, and a client is to
+    # be at its prompt at once.
+    from toom_client.listening import Listening
+    from toom_client.presenting import Presenting
+
 READS_PER_TURN: Final = 64  # datagrams taken before the timers are looked at again
 MAX_FROM_ONE: Final = 256  # transfers announced for one presenter at a time; 30 s of a UPD a tenth
 LAST_WORDS: Final = 1.0  # seconds that `close` spends on telling the peers
 
-Transfer = Presenting | Listening
+Transfer: TypeAlias = "Presenting | Listening"
 
 
 class Transfers:
@@ -80,6 +84,7 @@ class Transfers:
         self._clock = time.monotonic
         self._buffer = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         self._transfers: list[Transfer] = []
+        self._audiences: list[Listening] = []  # those of them that receive
         self._routes: dict[int, tuple[Transfer, Address]] = {}  # by a header's first word
         self._peers: dict[Transfer, Address] = {}
         self._outbox: deque[tuple[bytes, Address]] = deque()
@@ -114,7 +119,7 @@ class Transfers:
 
     def expected_from(self, presenter: str) -> int:
         """How many transfers of a presenter are announced or under way, as far as is known."""
-        return sum(listening.presenter == presenter for listening in self._listening())
+        return sum(listening.presenter == presenter for listening in list(self._audiences))
 
     def close(self) -> None:
         """Give up what is under way, tell the peers, close the socket; at most about a second."""
@@ -136,6 +141,8 @@ class Transfers:
         if peer is None or self._closing_until is not None:
             self._log(f"event=expectation-dropped peer={ticket.peer!r}")
             return
+        from toom_client.listening import Listening
+
         listening = Listening(
             ticket.number,
             ticket.key,
@@ -147,19 +154,19 @@ class Transfers:
             work=self._work,
         )
         if self._admit(listening, peer):
+            self._audiences.append(listening)
             self._crowd_out(listening)
 
     def _crowd_out(self, newest: Listening) -> None:
         """Of too many from one presenter drop the oldest that never began (PROTOCOL 3.4)."""
-        same = [other for other in self._listening() if other.presenter == newest.presenter]
+        same = [other for other in self._audiences if other.presenter == newest.presenter]
         idle = [other for other in same if other.expecting]
         if len(same) > MAX_FROM_ONE and idle:
             self._forget(idle[0])
 
-    def _listening(self) -> list[Listening]:
-        return [transfer for transfer in self._transfers if isinstance(transfer, Listening)]
-
     def _present(self, ticket: Ticket, file: OpenedFile) -> None:
+        from toom_client.presenting import Presenting
+
         peer = ticket.peer_address()
         presenting = None
         if peer is not None and self._closing_until is None:
@@ -259,13 +266,11 @@ class Transfers:
 
     def _serve(self) -> None:
         """Give every transfer its turn: one quantum each, round robin."""
-        receiving = sum(
-            isinstance(transfer, Listening) and transfer.receiving for transfer in self._transfers
-        )
+        receiving = sum(listening.receiving for listening in self._audiences)
+        for listening in self._audiences:
+            listening.share_buffer(self._buffer // max(receiving, 1))
         for transfer in list(self._transfers):
             now = self._clock()
-            if isinstance(transfer, Listening):
-                transfer.share_buffer(self._buffer // max(receiving, 1))
             if not self._outbox and transfer.deadline() <= now:
                 peer = self._peers[transfer]
                 self._outbox.extend((datagram, peer) for datagram in transfer.poll(now=now))
@@ -289,6 +294,7 @@ class Transfers:
     def _forget(self, transfer: Transfer) -> None:
         transfer.drop()
         self._transfers.remove(transfer)
+        self._audiences = [other for other in self._audiences if other is not transfer]
         del self._peers[transfer]
         for kind in transfer.hears:
             del self._routes[kind << CONNECTION_BITS | transfer.connection]

@@ -31,8 +31,9 @@ from toom_client.transfers import (
     bind_udp,
     open_for_sending,
 )
-from toom_protocol.transfer.frames import Abort, Ack, Offer, Reason
+from toom_protocol.transfer.frames import Abort, Ack, Offer
 from toom_protocol.transfer.packets import CHUNK_SIZE
+from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.sealing import Seal
 
 LOCALHOST = "127.0.0.1"

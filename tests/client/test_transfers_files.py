@@ -21,7 +21,7 @@ from toom_client.files import (
     open_for_sending,
     sweep,
 )
-from toom_protocol.transfer.frames import Reason
+from toom_protocol.transfer.reasons import Reason
 
 
 def test_a_regular_file_is_opened(tmp_path: Path) -> None:

@@ -29,7 +29,6 @@ from toom_protocol.transfer.frames import (
     Frame,
     Offer,
     Ping,
-    Reason,
     Refuse,
 )
 from toom_protocol.transfer.packets import (
@@ -50,6 +49,7 @@ from toom_protocol.transfer.patience import (
     LastWord,
 )
 from toom_protocol.transfer.ranges import PacketRanges
+from toom_protocol.transfer.reasons import Reason
 
 EXPECTATION: Final = 30.0  # seconds that the server's notice is valid for
 ACK_EVERY: Final = 16  # packets

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from toom_protocol.errors import MalformedPacket
+from toom_protocol.transfer.reasons import Reason
 
 VERSION: Final = 1
 DIGEST_SHA256: Final = 1
@@ -23,29 +24,6 @@ MICROSECOND: Final = 1e-6
 
 Range = tuple[int, int]
 """Packet numbers `start <= n < end`."""
-
-
-class Reason(enum.IntEnum):
-    """Why a transfer ends without its file. Only the number travels; words are the client's."""
-
-    UNKNOWN = 0
-    GIVEN_UP = 1
-    PEER_GONE = 2
-    NO_ANSWER = 3
-    BAD_NAME = 4
-    NAME_BUSY = 5
-    NAME_IS_DIRECTORY = 6
-    NO_SPACE = 7
-    CANNOT_WRITE = 8
-    CANNOT_READ = 9
-    FILE_CHANGED = 10
-    DIGEST_MISMATCH = 11
-    UNSUPPORTED = 12
-    TOO_LARGE = 13
-
-    @classmethod
-    def _missing_(cls, _value: object) -> Reason:
-        return cls.UNKNOWN  # a later version's reason is still a failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from toom_protocol.errors import MalformedPacket
 HEADER: Final = struct.Struct("!III")
 #   4 bits type, 28 bits connection | 32 bits packet number | 32 bits chunk number
 HEADER_SIZE: Final = HEADER.size
+KEY_SIZE: Final = 32  # bytes; the server vends one key for each transfer
 TAG_SIZE: Final = 16  # bytes behind the payload; every suite has a tag of this size
 CONNECTION_BITS: Final = 28
 CONNECTION_MASK: Final = (1 << CONNECTION_BITS) - 1

@@ -24,7 +24,6 @@ from toom_protocol.transfer.frames import (
     Frame,
     Offer,
     Ping,
-    Reason,
     Refuse,
 )
 from toom_protocol.transfer.packets import MAX_NUMBER, DataRun, PacketType, chunks_in
@@ -39,6 +38,7 @@ from toom_protocol.transfer.patience import (
     LastWord,
     Repeat,
 )
+from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.recovery import PERSISTENT_PROBES, Recovery
 from toom_protocol.transfer.timing import INITIAL_RTT
 

@@ -15,12 +15,12 @@ from toom_protocol.transfer.frames import Frame, decode_frames, encode_frames
 from toom_protocol.transfer.packets import (
     HEADER,
     HEADER_SIZE,
+    KEY_SIZE,
     TAG_SIZE,
     PacketType,
     encode_header,
 )
 
-KEY_SIZE: Final = 32  # bytes; the server vends one key for each transfer
 _PERSON: Final = b"toom transfer 1"  # BLAKE2b personalisation: no other use shares these keys
 
 

@@ -24,11 +24,11 @@ from toom_protocol.transfer.frames import (
     Frame,
     Offer,
     Ping,
-    Reason,
     Refuse,
     encode_frames,
 )
 from toom_protocol.transfer.packets import CHUNK_SIZE, MAX_NUMBER
+from toom_protocol.transfer.reasons import Reason
 
 OFFER = Offer(10 * CHUNK_SIZE, CHUNK_SIZE, "a.mp4")
 DIGEST = bytes(32)

@@ -19,12 +19,12 @@ from toom_protocol.transfer.frames import (
     Frame,
     Offer,
     Ping,
-    Reason,
     Refuse,
     decode_frames,
     encode_frames,
 )
 from toom_protocol.transfer.packets import CHUNK_SIZE
+from toom_protocol.transfer.reasons import Reason
 
 U32 = st.integers(0, 2**32 - 1)
 DELAYS = st.integers(0, 10**6).map(lambda n: n / 1000)  # whole milliseconds

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.doubles.link import BytePair, Faults, Pair
 from toom_protocol.transfer import audience, presenter
-from toom_protocol.transfer.frames import Reason
 from toom_protocol.transfer.packets import CHUNK_SIZE
 from toom_protocol.transfer.patience import SILENCE
 from toom_protocol.transfer.presenter import BUFFER_PER_PACKET
+from toom_protocol.transfer.reasons import Reason
 
 MEGABYTE = 1_000_000
 ROUGH = {"reorder": 0.02, "duplicate": 0.02}

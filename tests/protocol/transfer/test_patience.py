@@ -1,7 +1,8 @@
 """PROTOCOL 5.7: the last word is repeated until it has been heard."""
 
-from toom_protocol.transfer.frames import Abort, Done, End, Ping, Reason
+from toom_protocol.transfer.frames import Abort, Done, End, Ping
 from toom_protocol.transfer.patience import Farewell, Repeat
+from toom_protocol.transfer.reasons import Reason
 
 
 def words(farewell: Farewell, until: float) -> list[tuple[float, object]]:

@@ -9,12 +9,12 @@ from toom_protocol.transfer.frames import (
     Frame,
     Offer,
     Ping,
-    Reason,
     Refuse,
 )
 from toom_protocol.transfer.packets import CHUNK_SIZE, MAX_NUMBER, DataRun
 from toom_protocol.transfer.patience import Control
 from toom_protocol.transfer.presenter import Delivered, Failed, Phase, Presenter
+from toom_protocol.transfer.reasons import Reason
 
 ACCEPT = Accept(echo=0, delay=0.0, credit=1000, receive_buffer=1 << 20)
 
