@@ -39,12 +39,12 @@ exec cat >/dev/null
 """
 CONNECT = """
 : > "$1"
-unshare --net="$1" true
-nsenter --net="$1" sh -ec '
-  ip link set lo up
-  ip link add eth0 type veth peer name "$1" netns 1
-  ip addr add "$2" dev eth0
-  ip link set eth0 up' sh "$2" "$3"
+unshare --net="$1" ip -batch - <<END
+link set lo up
+link add eth0 type veth peer name $2 netns 1
+addr add $3 dev eth0
+link set eth0 up
+END
 ip link set "$2" master switch up
 """
 
@@ -137,9 +137,9 @@ class Switch:
         """The command that enters the stage, or one host of it; the program's argv follows."""
         user = ["--user", "--preserve-credentials"] if self._rootless else []
         inside = ["nsenter", "--target", str(self._first), *user, "--mount", "--pid"]
-        if bound:
-            return [*inside, "--", "nsenter", f"--net={bound}", "--"]
-        return [*inside, "--net", "--"]
+        # Outside the stage the file is empty: what is bound to it is reached through its process 1.
+        net = f"--net=/proc/{self._first}/root{bound}" if bound else "--net"
+        return [*inside, net, "--"]
 
     def close(self) -> None:
         """End every process of the stage; the namespaces go with them."""
