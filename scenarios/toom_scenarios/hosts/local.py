@@ -118,7 +118,9 @@ class LocalMachine:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            # In a stage it ends with the stage, however the runner ends; without this call the
+            # kernel need not copy the runner to start it.
+            preexec_fn=None if self._entry else die_with_parent,
         )
         try:
             output, _ = process.communicate(timeout=within)
