@@ -18,6 +18,7 @@ from rich.console import Console
 
 from .bench.command import add_bench
 from .errors import Broken, UsageError
+from .interruption import take_endings
 from .results import Status
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
         "--video", type=_file, metavar="FILE", help="send this video instead of the sample"
     )
     run.add_argument(
-        "--keep", action="store_true", help="leave the hosts up and all files, to look"
+        "--keep", action="store_true", help="leave all files, and on Docker the hosts up, to look"
     )
     run.add_argument(
         "--json", action="store_true", help="results.json on stdout, and nothing else there"
@@ -238,6 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks. Returns the exit status."""
     options = parser().parse_args(arguments)
     act: Callable[[argparse.Namespace], Status] = options.act
+    take_endings()
     try:
         return act(options)
     except UsageError as error:

@@ -75,7 +75,10 @@ def promise_table(selection: Selection) -> Table:
         table.add_column(heading, no_wrap=True)
     table.add_column("promise", ratio=3)
     table.add_column("scenarios", ratio=2)
+    whole = len(selection.chosen) == len(selection.suite)
     for promise in promises().values():
+        if not whole and not namers(promise.id, selection):
+            continue
         marks = shown(promise.marks) if promise.part else ""
         named = "\n".join(namers(promise.id, selection)) or "NONE"
         table.add_row(promise.id, promise.part, marks, promise.quote, named)

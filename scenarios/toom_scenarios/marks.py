@@ -66,7 +66,7 @@ def split(suite: Iterable[Weighed]) -> dict[str, Fraction]:
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Marks of some scenarios. `not_examined` is what this host could not judge; it is not in
-    `possible`.
+    `possible`. What was skipped, since its base failed, is.
     """
 
     earned: Fraction
@@ -75,11 +75,11 @@ class Tally:
 
 
 def tally(verdicts: Mapping[str, Verdict], marks: Mapping[str, Fraction]) -> Tally:
-    """Add up. A scenario counts as possible when it ran: pass, fail or broken."""
+    """Add up: all that this host can examine is possible, what passed is earned (CONTRACT)."""
     earned = possible = not_examined = Fraction(0)
     for name, verdict in verdicts.items():
         worth = marks.get(name, Fraction(0))
-        if verdict in (Verdict.UNSUPPORTED, Verdict.SKIPPED):
+        if verdict is Verdict.UNSUPPORTED:
             not_examined += worth
             continue
         possible += worth

@@ -26,6 +26,7 @@ from .digest import LARGEST_KEPT
 from .drivers import make_driver
 from .errors import Broken, Skipped, Unsupported
 from .implementation import load
+from .interruption import take_endings
 from .options import RunOptions
 from .results import so_far
 from .scenario import TIME_LIMIT, Scenario, about
@@ -55,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read what this run is."""
     config.stash[OPTIONS] = RunOptions.load(Path(config.getoption("--toom-run")))
     if hasattr(config, "workerinput"):
+        take_endings()  # who ends the whole process group ends us too
         _end_with_the_runner()
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import secrets
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
-from types import FrameType
 from typing import IO, Final
 
 import pytest
@@ -175,7 +173,7 @@ def _run_pytest(
         *(f"{each.path}::{each.name}" for each in in_order(request.selection.chosen, jobs)),
     ]
     noise = StringIO()
-    with _own_environment(), _terminated_is_interrupted(), redirect_stderr(noise):
+    with _own_environment(), redirect_stderr(noise):
         status = pytest.main(arguments, plugins=[controller])
     if status == pytest.ExitCode.INTERRUPTED:
         results.interrupted = True
@@ -195,20 +193,6 @@ def _own_environment() -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-@contextmanager
-def _terminated_is_interrupted() -> Iterator[None]:
-    """SIGTERM is taken like Ctrl-C, so that stages are removed."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def show(console: Console, results: Results) -> Status:

@@ -6,6 +6,7 @@ plugin.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +19,7 @@ from .marks import PART_NAMES
 if TYPE_CHECKING:
     from .stage import Stage
 
+SECTION: Final = re.compile(r"S([1-9]|1[0-4])(\.\d+)?")
 ATTRIBUTE: Final = "__toom_scenario__"
 TIME_LIMIT: Final = 300.0  # seconds; a scenario that takes longer hangs, in spite of its deadlines
 USUAL_SECONDS: Final = 3.0
@@ -87,8 +89,8 @@ def scenario(
         time_limit: seconds; only for a scenario that may honestly take longer than five minutes.
 
     Raises:
-        UsageError: no such part, a weight that is not positive, neither promise nor section, or no
-            docstring.
+        UsageError: no such part or section, a weight that is not positive, neither promise nor
+            section, no docstring, or no parameter `stage`.
     """
 
     def declare(function: ScenarioFunction) -> ScenarioFunction:
@@ -97,6 +99,10 @@ def scenario(
         story = " ".join((function.__doc__ or "").split())
         if part and part not in PART_NAMES:
             raise UsageError(f"{place}: no part {part!r}; the parts are {' '.join(PART_NAMES)}")
+        if section and not SECTION.fullmatch(section):
+            raise UsageError(f"{place}: no section {section!r}; SPEC.md has S1 to S14")
+        if "stage" not in code.co_varnames[: code.co_argcount]:
+            raise UsageError(f"{place}: takes no `stage`, so it would examine nothing")
         if not weight > 0:
             raise UsageError(f"{place}: weight {weight} is not positive")
         if not promises and not section:

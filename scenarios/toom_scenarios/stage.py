@@ -278,7 +278,7 @@ class Stage:
             folder=folder,
         )
         if user is not None:
-            client.logs_in(user, self._accounts[user] if password is None else password)
+            client.logs_in(user, self.password(user) if password is None else password)
         return client
 
     def clients(self, **users: str) -> list[Client]:
@@ -297,7 +297,13 @@ class Stage:
         return self._open(Terminal, name or self._new_name(host.name), host, Program(argv))
 
     def password(self, user: str) -> str:
-        """The user's password in this stage."""
+        """The user's password in this stage.
+
+        Raises:
+            UsageError: there is no such account.
+        """
+        if user not in self._accounts:
+            raise UsageError(f"no account {user!r}; there are {', '.join(self._accounts)}")
         return self._accounts[user]
 
     def _next_udp_port(self, host: Host) -> int:

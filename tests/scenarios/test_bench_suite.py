@@ -1,6 +1,7 @@
 """`toom bench suite`, with results that were made up."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from toom_scenarios.bench.document import Figures, Row, document
 from toom_scenarios.bench.spending import WORDS, Spending
 from toom_scenarios.bench.suite import Round, measure
 from toom_scenarios.cli import main
+from toom_scenarios.deadline import Deadline, wait_for
 from toom_scenarios.errors import Broken
 
 
@@ -208,3 +210,32 @@ def test_help_is_there() -> None:
     )
     assert "--rounds N" in done.stdout
     assert command.ROUNDS == 3
+
+
+SLOW_TO_LEAVE = """
+import pathlib, signal, sys, time
+folder = pathlib.Path(sys.argv[-1])
+def leave(*_):
+    (folder.parent / "left-in-order").touch()
+    sys.exit(3)
+signal.signal(signal.SIGTERM, leave)
+(folder / "runs").touch()
+signal.pause()
+"""
+
+
+def test_an_interrupted_run_may_leave_in_order(tmp_path: Path) -> None:
+    told = (
+        "from toom_scenarios.interruption import take_endings; take_endings()\n"
+        "from toom_scenarios.bench.suite import measure\n"
+        f"measure('local', 1, [{sys.executable!r}, '-c', {SLOW_TO_LEAVE!r}])"
+    )
+    bench = subprocess.Popen(
+        [sys.executable, "-c", told],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stderr=subprocess.DEVNULL,
+    )
+    assert wait_for(lambda: list(tmp_path.glob("toom-bench-*/runs")), Deadline(20))
+    bench.terminate()
+    bench.wait(20)
+    assert [each.name for each in tmp_path.iterdir()] == ["left-in-order"]

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -335,33 +336,46 @@ def commands() -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "scenarios", "kind"),
+    ("number", "scenarios", "kind", "end"),
     [
-        (signal.SIGKILL, 1, "namespaces"),
-        (signal.SIGKILL, 2, "namespaces"),
-        (signal.SIGKILL, 1, "loopback"),
-        (signal.SIGKILL, 2, "loopback"),
-        (signal.SIGTERM, 1, "namespaces"),
-        (signal.SIGTERM, 2, "loopback"),
-        (signal.SIGINT, 2, "namespaces"),
+        (signal.SIGKILL, 1, "namespaces", os.kill),
+        (signal.SIGKILL, 2, "namespaces", os.kill),
+        (signal.SIGKILL, 1, "loopback", os.kill),
+        (signal.SIGKILL, 2, "loopback", os.kill),
+        (signal.SIGTERM, 1, "namespaces", os.kill),
+        (signal.SIGTERM, 2, "loopback", os.kill),
+        (signal.SIGTERM, 2, "namespaces", os.killpg),  # a cancelled job
+        (signal.SIGHUP, 2, "namespaces", os.killpg),  # a terminal that was closed
+        (signal.SIGINT, 2, "namespaces", os.kill),
     ],
 )
 def test_nothing_outlives_a_runner_that_is_ended(
-    tmp_path: Path, number: signal.Signals, scenarios: int, kind: str
+    tmp_path: Path,
+    number: signal.Signals,
+    scenarios: int,
+    kind: str,
+    end: Callable[[int, int], None],
 ) -> None:
     mark = f"{7000 + os.getpid() % 1000}.{number}{scenarios}"
     name = case(tmp_path, *(WAITS.format(each, mark) for each in range(scenarios)))
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
     with (tmp_path / "said").open("w") as said:
         runner = subprocess.Popen(
             [sys.executable, "-m", "toom_scenarios", "run", name, "--on", "local", "--report", "r"],
             cwd=tmp_path,
             stdout=said,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "TOOM_LOCAL": "loopback" if kind == "loopback" else ""},
+            env={
+                **os.environ,
+                "TOOM_LOCAL": "loopback" if kind == "loopback" else "",
+                "TMPDIR": str(temporary),
+            },
+            start_new_session=True,
         )
     sleepers = f"sleep {mark}"
     assert wait_for(lambda: commands().count(sleepers) == 2 * scenarios, Deadline(20))
-    runner.send_signal(number)
+    end(runner.pid, number)
     status = runner.wait(20)
     assert wait_for(lambda: sleepers not in commands(), Deadline(10))
     document = json.loads((tmp_path / "r" / "results.json").read_text())
@@ -369,3 +383,4 @@ def test_nothing_outlives_a_runner_that_is_ended(
     if number != signal.SIGKILL:
         assert status == 3
         assert "interrupted: nothing is marked" in (tmp_path / "said").read_text()
+        assert not list(temporary.glob("toom-*"))

@@ -88,6 +88,7 @@ def test_two_scenarios_of_one_name_are_refused(folder: Path) -> None:
     [
         ('@scenario(section="S6", part="bmc")', "no part 'bmc'"),
         ('@scenario(section="S6", part="bcm", weight=0)', "not positive"),
+        ('@scenario(section="S66", part="bcm")', "no section 'S66'"),
     ],
 )
 def test_a_wrong_declaration_names_its_place(folder: Path, line: str, complaint: str) -> None:
@@ -101,6 +102,12 @@ def test_a_wrong_declaration_names_its_place(folder: Path, line: str, complaint:
 def test_a_scenario_must_quote(folder: Path) -> None:
     (folder / "wrong.py").write_text(CASE.format("wrong").replace('"""«quote one»"""', "pass"))
     with pytest.raises(UsageError, match="a docstring must say"):
+        names(folder=folder)
+
+
+def test_a_scenario_must_have_a_stage(folder: Path) -> None:
+    (folder / "wrong.py").write_text(CASE.format("wrong").replace("(stage: Stage)", "()"))
+    with pytest.raises(UsageError, match="takes no `stage`"):
         names(folder=folder)
 
 

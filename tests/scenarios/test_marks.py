@@ -45,6 +45,9 @@ def test_no_part_no_marks(suite: list[Weight]) -> None:
     assert all(marks[each.name] == 0 for each in suite if not each.part)
 
 
+LOST = ("fail", "broken", "skipped")
+
+
 @given(suites, st.data())
 def test_every_mark_is_earned_lost_or_not_examined(
     suite: list[Weight], data: st.DataObject
@@ -53,7 +56,7 @@ def test_every_mark_is_earned_lost_or_not_examined(
     verdicts = {each.name: data.draw(st.sampled_from(Verdict)) for each in suite}
     sums = tally(verdicts, marks)
     lost = sum(
-        (marks[name] for name, verdict in verdicts.items() if verdict in ("fail", "broken")),
+        (marks[name] for name, verdict in verdicts.items() if verdict in LOST),
         Fraction(),
     )
     assert sums.earned + lost == sums.possible

@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from toom_scenarios.cli import main
 from toom_scenarios.discovery import load_suite, select
 from toom_scenarios.errors import UsageError
 from toom_scenarios.marks import PARTS
@@ -121,3 +122,13 @@ def test_what_others_build_on_comes_first(tmp_path: Path) -> None:
     path = case(tmp_path, ("one", '"S7.1", builds_on="two"'), ("two", '"S7.1", builds_on="one"'))
     with pytest.raises(UsageError, match="build on each other"):
         load_suite([path])
+
+
+def test_only_promises_of_what_was_chosen_are_listed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["list", "--promises", "login"]) == 0
+    told = capsys.readouterr().out
+    assert "S2.6" in told
+    assert "S8.1" not in told
+    assert "NONE" not in told

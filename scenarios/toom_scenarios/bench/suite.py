@@ -21,6 +21,7 @@ from ..errors import Broken
 from ..results import Status
 
 RUNNER: Final = (sys.executable, "-m", "toom_scenarios")
+FAREWELL: Final = 60.0  # seconds that an interrupted run has to remove its stages
 WORDS_SHOWN: Final = 2000  # characters of what a run without a result said last
 
 
@@ -60,9 +61,7 @@ def measure(on: str, jobs: int, runner: Sequence[str] = RUNNER) -> Round:
     command = [*runner, "run", "--on", on, "--jobs", str(jobs), "--json"]
     kernel, own, began = _ticks(), _cpu(), time.monotonic()
     try:
-        done = subprocess.run(
-            [*command, "--report", str(folder)], capture_output=True, text=True, check=False
-        )
+        done = _run([*command, "--report", str(folder)])
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -80,6 +79,23 @@ def measure(on: str, jobs: int, runner: Sequence[str] = RUNNER) -> Round:
         shutil.rmtree(folder)
         return Round(wall, cpu, busy, done.returncode, results)
     return Round(wall, cpu, busy, done.returncode, results, str(folder))
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """A run of the suite to its end; where we are interrupted, it ends as if it were too."""
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        try:
+            output, errors = child.communicate()
+        except BaseException:
+            child.terminate()
+            try:
+                child.communicate(timeout=FAREWELL)
+            except subprocess.TimeoutExpired:
+                child.kill()
+            raise
+    return subprocess.CompletedProcess(command, child.returncode, output, errors)
 
 
 def _cpu() -> float:

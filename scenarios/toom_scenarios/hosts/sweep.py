@@ -54,7 +54,7 @@ def clean(*, dry_run: bool, kept_too: bool) -> Iterator[str]:
     client = connect()
     try:
         lines = list(sweep(client, dry_run=dry_run, kept_too=kept_too))
-        yield from lines or ["nothing is left over"]
+        yield from lines or ["nothing is left over in the engine"]
         kept: dict[str, str | list[str] | bool] = {"label": owner.KEPT}
         if not kept_too and client.containers.list(all=True, filters=kept, ignore_removed=True):
             yield "stages of `toom run --keep` stay; `toom clean --all` removes them"
