@@ -160,7 +160,7 @@ def _run(options: argparse.Namespace) -> Status:
         choice=choice,
         implementation=implementation,
         implementation_file=options.implementation,
-        jobs=options.jobs or runner.automatic_jobs(),
+        jobs=options.jobs or runner.automatic_jobs(choice.on),
         seed=runner.any_seed() if options.seed is None else options.seed,
         report=options.report,
         video=options.video,

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from toom_scenarios.options import OPTIONS_FILE
+from toom_scenarios.run import automatic_jobs
 
 from . import census
 from .ledger import Row
 from .load import LOOPS, busy
 from .plan import LOADED, Turn
 
-JOBS: Final = 4  # as the promise has it
+JOBS: Final = {"docker": 4, "local": automatic_jobs("local")}  # four: as the promise has it
 RUN_LIMIT: Final = 1200.0  # seconds for one run; a loaded one takes two or three minutes
 END_LIMIT: Final = 60.0  # seconds in which a run that is told to end removes its stages
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
@@ -84,7 +85,7 @@ class Trial:
         return place.without_report(row) if row.clean else row
 
     def _command(self, turn: Turn, seed: int, place: "Place", marker: str) -> int:
-        command = [str(self.toom), "run", "--on", turn.on, "--jobs", str(JOBS)]
+        command = [str(self.toom), "run", "--on", turn.on, "--jobs", str(JOBS[turn.on])]
         command += ["--seed", str(seed), "--json", "--report", str(place.report)]
         environment = {**os.environ, census.MARK: marker, "TMPDIR": str(place.scratch)}
         with place.result.open("wb") as result, place.console.open("wb") as console:

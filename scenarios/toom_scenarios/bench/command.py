@@ -57,7 +57,7 @@ def _suite(options: argparse.Namespace) -> Status:
     choice = choose(options.on)
     _tell(f"on {choice.on}: {choice.why}")
     _prepare(choice.on)
-    jobs = options.jobs or automatic_jobs()
+    jobs = options.jobs or automatic_jobs(choice.on)
     rounds: list[Round] = []
     for number in range(1, options.rounds + 1):
         one = measure(choice.on, jobs)
