@@ -14,7 +14,7 @@ from tests.steady import census
 from tests.steady.__main__ import main
 from tests.steady.plan import QUIET, Turn
 from tests.steady.tree import identity
-from tests.steady.trial import Trial
+from tests.steady.trial import JOBS, Trial
 from toom_scenarios.deadline import Deadline, wait_for
 from toom_scenarios.processes import children, process
 
@@ -97,7 +97,9 @@ def test_clean_runs_are_kept_as_rows_without_their_reports(
         ("local", "loaded", 1),
     ]
     seen = (toom.parent / "seen").read_text()
-    assert seen.startswith(f"run --on local --jobs 4 --seed {rows(root)[0]['seed']} --json --rep")
+    assert seen.startswith(
+        f"run --on local --jobs {JOBS['local']} --seed {rows(root)[0]['seed']} --json --rep"
+    )
     assert rows(root)[0]["marks"] == {"earned": 18.0, "possible": 18.0}
     assert list((results(root) / "runs").iterdir()) == []
     assert [kind["clean"] for kind in told(root)["kinds"]] == [2, 1]

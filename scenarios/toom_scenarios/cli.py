@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -252,6 +253,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader of our output is gone; Python would complain once more at exit
         sys.stderr.close()
         return Status.UNKNOWN
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}", Status.UNKNOWN)
+    except Exception:  # Python's own status would be 1, "something failed"
+        traceback.print_exc()
+        return _complain("a fault of toom itself; please report it", Status.UNKNOWN)
 
 
 def _complain(error: object, status: Status) -> int:

@@ -7,6 +7,7 @@ Belongs here: bookkeeping. Does not: drawing (progress.py), judging (plugin.py, 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import pytest
@@ -47,8 +48,7 @@ class Controller:
             return
         row.started, row.verdict, row.reason = True, Verdict.BROKEN, NEVER_ENDED
         row.began = time.time()
-        write_verdict(self._results, row)
-        self._results.save()
+        self._write(row, write_verdict)
         self._progress.started(row)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -86,10 +86,13 @@ class Controller:
         row.ended = True
         if row.reason == NEVER_ENDED and row.scenario.name in self._passed:
             row.verdict, row.reason = Verdict.PASS, ""
-        write_verdict(self._results, row)
-        write_compose(self._results, row)
-        self._results.save()
+        self._write(row, write_verdict, write_compose)
         self._progress.ended(row)
+
+    def _write(self, row: Row, *parts: Callable[[Results, Row], object]) -> None:
+        for part in parts:
+            self._results.writes(part, self._results, row)
+        self._results.writes(self._results.save)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,8 @@ def scenarios_in(path: Path) -> list[Scenario]:
         Broken: the file cannot be imported.
         UsageError: it is no Python, or a scenario declares what cannot be.
     """
+    if path.stem in sys.stdlib_module_names:
+        raise UsageError(f"{path}: a module of Python has this name; give the file another")
     spec = importlib.util.spec_from_file_location(f"toom_case_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} is no Python file")
@@ -61,9 +64,8 @@ def scenarios_in(path: Path) -> list[Scenario]:
     except SyntaxError as error:
         place = f"{error.filename or path}:{error.lineno or 1}"
         raise UsageError(f"{place}: {error.msg}") from error
-    except (
-        Exception
-    ) as error:  # a case file is a stranger's code: whatever it raises, it cannot be examined
+    except (Exception, SystemExit) as error:
+        # A case file is a stranger's code: whatever it raises, it cannot be examined.
         raise Broken(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
     found = [known for value in vars(module).values() if (known := about(value)) is not None]
     own = {known.name: known for known in found if known.path.resolve() == path.resolve()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from .errors import Broken
 from .hosts.base import Driver
@@ -55,7 +56,7 @@ def make_driver(options: RunOptions) -> Driver:
     TOOM_HOSTS=fresh.
     """
     if options.on == "local":
-        return LocalDriver(options.local_mode)
+        return LocalDriver(options.local_mode, Path(options.scratch))
     if options.on == "docker":
         from .hosts.docker import DockerDriver
 

@@ -54,7 +54,7 @@ def print_failures(console: Console, results: Results) -> None:
         _print_head(console, row)
     for line in skipped_lines(results):
         console.print(Text(line, STYLES[Verdict.SKIPPED]), soft_wrap=True)
-    for trouble in results.trouble:
+    for trouble in [results.lost] if results.lost else results.trouble:
         console.print(Text(f"BROKEN {trouble}", STYLES[Verdict.BROKEN]), soft_wrap=True)
 
 
@@ -116,7 +116,12 @@ def skipped_lines(results: Results) -> list[str]:
         for row in results.rows.values()
         if row.verdict is Verdict.SKIPPED and row.started
     )
-    return [f"{count} skipped, since {cause} failed" for cause, count in causes.items()]
+    return [
+        f"{count} skipped, since {cause} failed"
+        if cause in results.rows
+        else f"{count} skipped: {cause}"
+        for cause, count in causes.items()
+    ]
 
 
 def interruption(results: Results) -> str:

@@ -81,6 +81,8 @@ class Host:
         """Write a file: bytes, text, or a copy of a file of this machine."""
         if isinstance(content, Path) and not content.is_file():
             raise UsageError(f"no file {content}")
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise UsageError(f"{name}: outside of the working directory of {self.name}")
         data = content.encode() if isinstance(content, str) else content
         if self._put is not None:
             self._put(name, data.stat().st_size if isinstance(data, Path) else len(data))

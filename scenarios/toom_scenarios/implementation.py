@@ -116,11 +116,22 @@ def _program(told: Mapping[str, Any], role: str, path: Path) -> Program:
     ):
         raise UsageError(f"{path}: [{role}] needs a command, a list of words")
     for word in command:
+        if "\0" in str(word):
+            raise UsageError(f"{path}: [{role}] command: a word cannot hold a NUL")
         if unknown := set(PLACEHOLDER.findall(str(word))) - KNOWN[role]:
             raise UsageError(f"{path}: [{role}] has no placeholder {{{sorted(unknown)[0]}}}")
     first, *rest = (_relative(str(word), path.parent) for word in command)
-    environment = {str(name): str(value) for name, value in table.get("environment", {}).items()}
-    return Program((first, *rest), environment)
+    return Program((first, *rest), _environment(table.get("environment", {}), f"{path}: [{role}]"))
+
+
+def _environment(told: object, where: str) -> dict[str, str]:
+    if not isinstance(told, dict):
+        raise UsageError(f"{where}: environment: it is a table of names and values")
+    found = {str(name): str(value) for name, value in told.items()}
+    for name, value in found.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise UsageError(f"{where}: environment: {name!r} and its value cannot be a variable")
+    return found
 
 
 def _check_keys(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:

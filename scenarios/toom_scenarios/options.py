@@ -25,6 +25,7 @@ class RunOptions:
         on: `local`, `docker` or `compose`.
         local_mode: which kind of local hosts; see `LocalDriver`.
         report: the folder for everything the run leaves.
+        scratch: the folder for what it does not; the runner removes it.
         images: of the server's host and of all others; None where none are needed.
         suite: the case files whose scenarios share the marks.
     """
@@ -34,6 +35,7 @@ class RunOptions:
     local_mode: bool | None
     seed: int
     report: str
+    scratch: str
     implementation: str | None
     video: str | None
     keep: bool

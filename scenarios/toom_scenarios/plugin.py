@@ -11,6 +11,7 @@ import functools
 import os
 import signal
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -26,18 +27,19 @@ from .digest import LARGEST_KEPT
 from .drivers import make_driver
 from .errors import Broken, Skipped, Unsupported
 from .implementation import load
-from .interruption import take_endings
+from .interruption import take_all_endings
 from .options import RunOptions
 from .results import so_far
 from .scenario import TIME_LIMIT, Scenario, about
 from .stage import Setting, Stage
-from .verdict import Verdict, first_line, verdict_on
+from .verdict import Verdict, first_cause, first_line, verdict_on
 
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 MARGIN: Final = (
     60.0  # seconds that setting up and collecting may take beyond a scenario's own limit
 )
 BEGINNING: Final = 15.0  # seconds in which a busy machine begins what was dealt out first
+RUNNER: Final = pytest.StashKey[int]()
 OPTIONS: Final = pytest.StashKey[RunOptions]()
 SETTING: Final = pytest.StashKey[Setting]()
 STAGE: Final = pytest.StashKey[Stage]()
@@ -56,7 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read what this run is."""
     config.stash[OPTIONS] = RunOptions.load(Path(config.getoption("--toom-run")))
     if hasattr(config, "workerinput"):
-        take_endings()  # who ends the whole process group ends us too
+        take_all_endings()  # who ends the whole process group ends us too
+        config.stash[RUNNER] = os.getppid()
         _end_with_the_runner()
 
 
@@ -161,12 +164,16 @@ def _setting(config: pytest.Config) -> Setting:
     return config.stash[SETTING]
 
 
+@pytest.hookimpl(trylast=True)  # pytest itself removes the last stage here, after an interruption
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Remove what stages have shared, before the runner is told that this worker has finished: it
     waits for that, but not long for what comes after.
     """
     if (setting := session.config.stash.get(SETTING, None)) is not None:
         setting.driver.close()
+    if os.getppid() != session.config.stash.get(RUNNER, os.getppid()):
+        with suppress(OSError):  # the last worker finds it empty
+            os.rmdir(session.config.stash[OPTIONS].scratch)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -202,7 +209,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the verdict, the reason and the diagnosis to pytest's report."""
     report = yield
-    error = call.excinfo.value if call.excinfo is not None else None
+    error = first_cause(call.excinfo.value) if call.excinfo is not None else None
     if error is None:
         _tell(report, Verdict.PASS)
         if call.when == "call" and STAGE in item.stash:

@@ -37,9 +37,13 @@ def checked(asked: Path | None) -> None:
         return
     try:
         asked.mkdir(parents=True, exist_ok=True)
-        others = any(asked.iterdir()) and not (asked / RESULTS).is_file()
+        there = {path.name for path in asked.iterdir()} - {RUNNING}
+        others = bool(there) and "scenarios" not in _told(asked / RESULTS)
+        going = not _at_rest(asked)
     except OSError as error:
         raise UsageError(f"--report {asked}: {error.strerror or error}") from error
+    if going:
+        raise UsageError(f"--report {asked}: another run is writing into it")
     if others:
         raise UsageError(f"--report {asked}: it holds other files")
     if not os.access(asked, os.W_OK):
@@ -56,7 +60,6 @@ def made(asked: Path | None, name: str) -> Path:
     checked(asked)
     try:
         if asked is not None:
-            _clear(asked)
             return asked.resolve()
         reports = _checkout(Path.cwd()) / "reports"
         plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
@@ -67,8 +70,8 @@ def made(asked: Path | None, name: str) -> Path:
     return folder
 
 
-def _clear(folder: Path) -> None:
-    """Remove what an earlier run left there, and nothing else."""
+def clear(folder: Path) -> None:
+    """Remove what an earlier run left in a folder that is ours now, and nothing else."""
     for row in _told(folder / RESULTS).get("scenarios", []):
         name = str(row.get("directory", ""))
         if name and "/" not in name and not name.startswith("."):
@@ -102,9 +105,16 @@ def _link_latest(reports: Path, name: str) -> None:
 
 @contextmanager
 def in_use(folder: Path) -> Iterator[None]:
-    """While the block lasts nobody removes this folder."""
+    """While the block lasts nobody removes this folder, and no other run uses it.
+
+    Raises:
+        UsageError: another run does.
+    """
     with (folder / RUNNING).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"--report {folder}: another run is writing into it") from None
         yield
     (folder / RUNNING).unlink(missing_ok=True)
 

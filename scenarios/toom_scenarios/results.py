@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from fractions import Fraction
@@ -96,6 +96,8 @@ class Results:
 
     Attributes:
         trouble: what broke outside of any scenario.
+        lost: why the report is not whole, or "": then nothing is known, since what programs of this
+            machine write lies there too.
         interrupted: by Ctrl-C or SIGTERM.
         options: of the command line, for who runs a scenario again.
         where: what the hosts are, in words.
@@ -110,6 +112,7 @@ class Results:
     rows: dict[str, Row] = field(default_factory=dict)
     seconds: float = 0.0
     trouble: list[str] = field(default_factory=list)
+    lost: str = ""
     interrupted: bool = False
     options: tuple[str, ...] = ()
     where: str = ""
@@ -165,10 +168,19 @@ class Results:
         )
         os.replace(unfinished, self.folder / "results.json")
 
+    def writes(self, write: Callable[..., object], *what: object) -> None:
+        """Write a part of the report; when it cannot be written, the run goes on without it."""
+        try:
+            write(*what)
+        except OSError as error:
+            self.lost = self.lost or f"the report in {self.folder}: {error.strerror or error}"
+
     def status(self) -> Status:
         """A failure is a failure whatever else broke; without one, anything unknown makes the whole
         unknown.
         """
+        if self.lost:
+            return Status.UNKNOWN
         verdicts = [row.verdict for row in self.rows.values()]
         if Verdict.FAIL in verdicts:
             return Status.FAILED

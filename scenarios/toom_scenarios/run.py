@@ -9,6 +9,7 @@ import os
 import random
 import secrets
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -81,15 +82,17 @@ def perform(request: Request, console: Console) -> Results:
     name = chosen[0].name if len(chosen) == 1 else request.implementation.name
     folder = reports.made(request.report, name)
     with reports.in_use(folder):
-        results = _performed(request, folder, console)
+        reports.clear(folder)
+        with tempfile.TemporaryDirectory(prefix="toom-", ignore_cleanup_errors=True) as scratch:
+            results = _performed(request, folder, scratch, console)
     if request.report is None:
         reports.prune(folder)
     return results
 
 
-def _performed(request: Request, folder: Path, console: Console) -> Results:
+def _performed(request: Request, folder: Path, scratch: str, console: Console) -> Results:
     chosen = request.selection.chosen
-    options = _options(request, folder)
+    options = _options(request, folder, scratch)
     results = Results(options.on, options.seed, request.implementation.name, folder)
     results.options = _further_words(request)
     results.where, results.images = request.choice.why, request.images
@@ -98,13 +101,12 @@ def _performed(request: Request, folder: Path, console: Console) -> Results:
     with Progress(console, len(chosen)) as progress:
         _run_pytest(request, options, Controller(results, progress), results)
     results.seconds = time.monotonic() - began
-    results.save()
-    write_junit(results)
-    write_report(results)
+    for write in (Results.save, write_junit, write_report):
+        results.writes(write, results)
     return results
 
 
-def _options(request: Request, folder: Path) -> RunOptions:
+def _options(request: Request, folder: Path, scratch: str) -> RunOptions:
     file, video = request.implementation_file, request.video
     return RunOptions(
         run=f"{datetime.now():%H%M%S}-{os.getpid()}-{secrets.token_hex(2)}",
@@ -112,6 +114,7 @@ def _options(request: Request, folder: Path) -> RunOptions:
         local_mode=request.choice.local_mode,
         seed=request.seed,
         report=str(folder),
+        scratch=scratch,
         implementation=str(file) if file else None,
         video=str(plainly_named(video, folder)) if video else None,
         keep=request.keep,
@@ -171,11 +174,8 @@ def _run_pytest(
             "no:tmpdir",
         ),
         *("-p", "no:faulthandler", "--import-mode", "importlib", "--toom-run", str(options.save())),
-        *(
-            ("-n", str(jobs), "--dist", "worksteal", "--max-worker-restart", "4")
-            if jobs > 1
-            else ()
-        ),
+        # Never in this process: a scenario may end the one in which it runs.
+        *("-n", str(jobs), "--dist", "worksteal", "--max-worker-restart", "4"),
         *(f"{each.path}::{each.name}" for each in in_order(request.selection.chosen, jobs)),
     ]
     noise = StringIO()

@@ -6,6 +6,7 @@ plugin.py.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SECTION: Final = re.compile(r"S([1-9]|1[0-4])(\.\d+)?")
 ATTRIBUTE: Final = "__toom_scenario__"
 TIME_LIMIT: Final = 300.0  # seconds; a scenario that takes longer hangs, in spite of its deadlines
+NEVER_RUNS: Final = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 USUAL_SECONDS: Final = 3.0
 
 ScenarioFunction = Callable[["Stage"], None]
@@ -90,7 +92,7 @@ def scenario(
 
     Raises:
         UsageError: no such part or section, a weight that is not positive, neither promise nor
-            section, no docstring, or no parameter `stage`.
+            section, no docstring, or no parameter `stage`; or it yields.
     """
 
     def declare(function: ScenarioFunction) -> ScenarioFunction:
@@ -103,6 +105,8 @@ def scenario(
             raise UsageError(f"{place}: no section {section!r}; SPEC.md has S1 to S14")
         if "stage" not in code.co_varnames[: code.co_argcount]:
             raise UsageError(f"{place}: takes no `stage`, so it would examine nothing")
+        if code.co_flags & NEVER_RUNS:
+            raise UsageError(f"{place}: a generator or coroutine: its body would never run")
         if not weight > 0:
             raise UsageError(f"{place}: weight {weight} is not positive")
         if not promises and not section:

@@ -44,6 +44,18 @@ def verdict_on(error: BaseException) -> Verdict:
     return Verdict.BROKEN
 
 
+def first_cause(error: BaseException) -> BaseException:
+    """What ended the scenario, where that is not what was raised last: tidying up (`finally`) may
+    fail too. What a case raises `from` another is its own choice.
+    """
+    first, seen = error, error
+    while seen.__cause__ is None and not seen.__suppress_context__ and seen.__context__ is not None:
+        seen = seen.__context__
+        if isinstance(seen, (ExpectationFailed, Unsupported)) or verdict_on(seen) is Verdict.FAIL:
+            first = seen
+    return first
+
+
 def _raised_in_machinery(trace: TracebackType | None) -> bool:
     frames = list(traceback.walk_tb(trace))
     if not frames:

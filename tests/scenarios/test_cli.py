@@ -383,4 +383,30 @@ def test_nothing_outlives_a_runner_that_is_ended(
     if number != signal.SIGKILL:
         assert status == 3
         assert "interrupted: nothing is marked" in (tmp_path / "said").read_text()
-        assert not list(temporary.glob("toom-*"))
+    assert wait_for(lambda: not list(temporary.glob("toom-????????")), Deadline(10))
+
+
+ENDS_ITS_PROCESS = '''
+@scenario(section="S10", part="rdm")
+def it_ends_its_process(stage: Stage) -> None:
+    """«no new message»"""
+    import os
+    os._exit(0)
+'''
+
+
+@pytest.mark.slow
+def test_a_scenario_that_ends_its_process_is_broken(tmp_path: Path) -> None:
+    name = case(tmp_path, ENDS_ITS_PROCESS)
+    done = toom("run", name, "--on", "local", "--report", "r", cwd=tmp_path, TMPDIR=str(tmp_path))
+    assert done.returncode == 3
+    assert "broken it_ends_its_process" in done.stdout
+    assert not list(tmp_path.glob("toom-????????"))
+
+
+def test_a_fault_of_ours_is_not_a_failure_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("toom_scenarios.doctor.examine", fault)
+    assert main(["doctor"]) == 3

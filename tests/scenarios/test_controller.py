@@ -1,3 +1,4 @@
+import errno
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -6,7 +7,7 @@ from typing import Literal
 import pytest
 
 from toom_scenarios.controller import Controller
-from toom_scenarios.results import Results, Row
+from toom_scenarios.results import Results, Row, Status
 from toom_scenarios.scenario import Scenario
 from toom_scenarios.verdict import Verdict
 
@@ -89,3 +90,16 @@ def test_verdict_and_hosts_stand_beside_the_evidence(results: Results) -> None:
     told(results, report("setup"), report("call"), report("teardown"))
     found = {path.name for path in (results.folder / "story").iterdir()}
     assert found == {"compose.yaml", "hosts", "verdict.json"}
+
+
+def test_a_report_that_cannot_be_written_leaves_nothing_known(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_results: Results) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Results, "save", full)
+    row = told(results, report("setup"), report("call", "fail"), report("teardown"))
+    assert row.verdict is Verdict.FAIL
+    assert "No space left on device" in results.lost
+    assert results.status() is Status.UNKNOWN

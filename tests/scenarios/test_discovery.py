@@ -89,6 +89,7 @@ def test_two_scenarios_of_one_name_are_refused(folder: Path) -> None:
         ('@scenario(section="S6", part="bmc")', "no part 'bmc'"),
         ('@scenario(section="S6", part="bcm", weight=0)', "not positive"),
         ('@scenario(section="S66", part="bcm")', "no section 'S66'"),
+        ('@scenario(section="S6", part="bcm", weight=-1)', "not positive"),
     ],
 )
 def test_a_wrong_declaration_names_its_place(folder: Path, line: str, complaint: str) -> None:
@@ -102,6 +103,24 @@ def test_a_wrong_declaration_names_its_place(folder: Path, line: str, complaint:
 def test_a_scenario_must_quote(folder: Path) -> None:
     (folder / "wrong.py").write_text(CASE.format("wrong").replace('"""«quote one»"""', "pass"))
     with pytest.raises(UsageError, match="a docstring must say"):
+        names(folder=folder)
+
+
+def test_a_scenario_that_yields_would_not_run(folder: Path) -> None:
+    (folder / "wrong.py").write_text(CASE.format("wrong").replace('one»"""', 'one»"""; yield'))
+    with pytest.raises(UsageError, match="never run"):
+        names(folder=folder)
+
+
+def test_a_case_file_that_exits_cannot_be_examined(folder: Path) -> None:
+    (folder / "wrong.py").write_text("import sys; sys.exit(0)")
+    with pytest.raises(Broken, match="wrong.py cannot be loaded: SystemExit"):
+        names(folder=folder)
+
+
+def test_a_case_file_must_not_have_the_name_of_a_python_module(folder: Path) -> None:
+    (folder / "html.py").write_text(CASE.format("html"))
+    with pytest.raises(UsageError, match="give the file another"):
         names(folder=folder)
 
 

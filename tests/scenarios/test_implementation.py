@@ -75,6 +75,9 @@ def test_a_program_stays_as_it_is_without_a_folder() -> None:
             GOOD.replace('["client", "{server}:{port}", "{udp_port}"]', '"client"'),
             r"\[client\] needs",
         ),
+        (GOOD.replace("[client]", 'environment = "X"\n[client]'), "environment: it is a table"),
+        (GOOD.replace("[client]", 'environment = {"A=B" = "x"}\n[client]'), "cannot be a var"),
+        (GOOD.replace("[client]", 'environment = {A = "\\u0000"}\n[client]'), "cannot be a var"),
     ],
 )
 def test_mistakes_are_told_in_a_line(tmp_path: Path, text: str, complaint: str) -> None:

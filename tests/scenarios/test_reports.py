@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toom_scenarios.errors import UsageError
-from toom_scenarios.reports import KEPT, in_use, made, prune
+from toom_scenarios.reports import KEPT, clear, in_use, made, prune
 
 
 def run_of(reports: Path, number: int, *, keep: bool = False) -> Path:
@@ -96,8 +96,27 @@ def test_a_folder_used_again_holds_the_new_run_alone(tmp_path: Path) -> None:
     for place in (folder / "story", tmp_path / "precious", folder / "mine"):
         place.mkdir()
     assert made(folder, "toom") == folder
+    clear(folder)
     assert sorted(path.name for path in folder.iterdir()) == ["mine", "results.json"]
     assert (tmp_path / "precious").is_dir()
+
+
+def test_a_folder_that_another_run_uses_is_refused_and_left_alone(tmp_path: Path) -> None:
+    folder = made(tmp_path / "r", "toom")
+    with in_use(folder):
+        (folder / "story").mkdir()
+        (folder / "results.json").write_text('{"scenarios": [{"directory": "story"}]}')
+        with pytest.raises(UsageError, match="another run is writing"):
+            made(folder, "toom")
+        with pytest.raises(UsageError, match="another run is writing"), in_use(folder):
+            pass
+    assert (folder / "story").is_dir()
+
+
+def test_results_of_something_else_are_no_report(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text('["precious"]')
+    with pytest.raises(UsageError, match="holds other files"):
+        made(tmp_path, "toom")
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "full"])

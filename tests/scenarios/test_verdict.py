@@ -3,7 +3,7 @@ import json
 import pytest
 
 from toom_scenarios.errors import Broken, ExpectationFailed, Unsupported, UsageError
-from toom_scenarios.verdict import Verdict, first_line, verdict_on
+from toom_scenarios.verdict import Verdict, first_cause, first_line, verdict_on
 
 
 def raised(error: BaseException) -> BaseException:
@@ -60,3 +60,30 @@ def test_reasons_are_one_line_and_name_foreign_exceptions() -> None:
 
 def test_verdicts_are_plain_text_in_json() -> None:
     assert json.dumps([Verdict.PASS]) == '["pass"]'
+
+
+def failing_twice(first: BaseException, later: BaseException) -> BaseException:
+    try:
+        try:
+            raise first
+        finally:
+            raise later
+    except BaseException as caught:  # noqa: BLE001 - whichever comes out
+        return caught
+
+
+def test_what_fails_while_tidying_up_does_not_hide_what_failed_first() -> None:
+    first = ExpectationFailed("no reply")
+    for later in (ExpectationFailed("no file"), KeyError("bug"), Broken("no engine")):
+        assert first_cause(failing_twice(first, later)) is first
+
+
+def test_a_failure_that_was_translated_is_what_the_case_made_of_it() -> None:
+    translated = ExpectationFailed("no second server")
+    translated.__cause__ = translated.__context__ = ExpectationFailed("no reply")
+    assert first_cause(translated) is translated
+
+
+def test_a_bug_before_it_is_no_first_cause() -> None:
+    later = ExpectationFailed("no file")
+    assert first_cause(failing_twice(FileNotFoundError("it"), later)) is later

@@ -197,14 +197,14 @@ class LocalMachine:
 class LocalNetwork:
     """The hosts of one stage on this machine."""
 
-    def __init__(self, evidence: Path, *, mode: bool | None) -> None:
+    def __init__(self, evidence: Path, *, mode: bool | None, scratch: Path | None) -> None:
         self._evidence = evidence
         self._mode = mode
         self._closed = False
         self._switch: namespaces.Switch | None = None
         self._ports = PortPool() if mode is None else None
         self._guardian = Guardian() if mode is None else None
-        self._scratch = tempfile.TemporaryDirectory(prefix="toom-")
+        self._scratch = tempfile.TemporaryDirectory(prefix="toom-", dir=scratch)
 
     def machine(self, name: str, disk: int | None = None) -> Machine:
         if self._closed:
@@ -261,12 +261,14 @@ class LocalDriver:
 
     Args:
         mode: False: namespaces as root; True: rootless; None: no namespaces, all share 127.0.0.1.
+        scratch: where temporary folders are made; default: where the system has them.
     """
 
     name = "local"
 
-    def __init__(self, mode: bool | None) -> None:
+    def __init__(self, mode: bool | None, scratch: Path | None = None) -> None:
         self._mode = mode
+        self._scratch = scratch
 
     @property
     def addresses(self) -> int:
@@ -274,7 +276,7 @@ class LocalDriver:
 
     def network(self, stage: str, evidence: Path, lifetime: float) -> Network:
         del stage, lifetime  # nothing outlives the runner here
-        return LocalNetwork(evidence, mode=self._mode)
+        return LocalNetwork(evidence, mode=self._mode, scratch=self._scratch)
 
     def close(self) -> None:
         """Nothing: each stage removes what it has made."""

@@ -56,6 +56,10 @@ class PtyCarrier:
         wrapped: bool,
         guardian: Guardian | None = None,
     ) -> None:
+        words = [*command, *(word for pair in environment.items() for word in pair)]
+        if any("\0" in word for word in words) or any("=" in name for name in environment):
+            # The fork would come back from here as a second runner.
+            raise Broken(f"cannot start {' '.join(command)!r}: no such command or environment")
         try:
             self._spawn = pexpect.spawn(
                 command[0],
