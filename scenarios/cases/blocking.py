@@ -132,15 +132,18 @@ def how_a_block_ends(stage: Stage) -> None:
 
 @scenario("S2.8", builds_on=BASE, seconds=LASTING)
 def unknown_names_are_treated_alike(stage: Stage) -> None:
-    """Sheev has no account, Han has one: their terminals show the same, word for word, all along."""
+    """Sheev has no account, Han has one: their terminals show the same, word for word, all along, though Maul, who has none either, tries in between."""
     stage.server(attempts=2)
-    han, sheev, near_the_end, afterwards = at_the_password(
-        stage, han="Han", sheev="Sheev", near_the_end="Sheev", afterwards="Sheev"
+    han, sheev, maul, near_the_end, afterwards = at_the_password(
+        stage, han="Han", sheev="Sheev", maul="Maul", near_the_end="Sheev", afterwards="Sheev"
     )
     while_blocked = at_the_name(stage, "han_blocked", "sheev_blocked")
+    for client in (han, sheev, maul):
+        fails(client, WRONG_PASSWORD)
     began = time.monotonic()
     for client in (han, sheev):
-        fails(client, WRONG_PASSWORD, NOW_BLOCKED)
+        client.sees_prompt(PASSWORD)
+        fails(client, NOW_BLOCKED)
     ends = time.monotonic() + BLOCK_PERIOD
     assert sheev.ends(None) == han.ends(None)
     assert sheev.text(since=sheev.start) == han.text(since=han.start)
@@ -187,8 +190,9 @@ def clients_that_end_blocked_exit_with_1(stage: Stage) -> None:
 
 @scenario("S2.14", builds_on=BASE, seconds=1)
 def failures_are_counted_across_connections(stage: Stage) -> None:
-    """One failure at a terminal that is closed then, one at another, and the third blocks."""
+    """Yoda is logged in; one failure at a terminal that is closed then, one at another, and the third blocks."""
     stage.server(attempts=3)
+    stage.client("owner", user="Yoda", host=stage.host("seats"))
     closed, waiting, last = at_the_password(stage, closed="Yoda", waiting="Yoda", last="Yoda")
     fails(closed, WRONG_PASSWORD)
     closed.kill()
@@ -231,17 +235,19 @@ def a_success_clears_the_failures(stage: Stage) -> None:
 
 @scenario("S2.16", builds_on=BASE, seconds=2)
 def other_accounts_are_not_touched(stage: Stage) -> None:
-    """Yoda is blocked; not so Han, who has failed as well, nor Leia at the same host, nor `yoda`."""
+    """Yoda is blocked; not so Han, who has failed as well, nor Leia at the same host, nor `yoda`; their success does not clear Rey's failure."""
     accounts = {"Yoda": "size#Matters", "yoda": "judge#me", "Han": "k3ssel", "Leia": "only-hope"}
-    stage.server(attempts=2, accounts=accounts)
-    yoda, namesake, han, leia = at_the_password(
-        stage, yoda="Yoda", namesake="yoda", han="Han", leia="Leia"
+    stage.server(attempts=2, accounts={**accounts, "Rey": "n0body"})
+    yoda, namesake, han, leia, rey = at_the_password(
+        stage, yoda="Yoda", namesake="yoda", han="Han", leia="Leia", rey="Rey"
     )
-    fails(han, WRONG_PASSWORD)
-    han.sees_prompt(PASSWORD)
+    for client in (han, rey):
+        fails(client, WRONG_PASSWORD)
+        client.sees_prompt(PASSWORD)
     fails(yoda, WRONG_PASSWORD, NOW_BLOCKED)
     for client, user in ((namesake, "yoda"), (han, "Han"), (leia, "Leia")):
         gets_in(client, accounts[user])
+    fails(rey, NOW_BLOCKED)
 
 
 @scenario("S2.18", builds_on=BASE, seconds=2)

@@ -7,13 +7,17 @@ from toom_scenarios.spec import (
     BAD_TIMESTAMP,
     LONG_AGO,
     NO_NEW_MESSAGE,
+    Said,
     Talk,
     time_of,
     timestamp,
 )
-from toom_scenarios.talking import broadcasts, seats
+from toom_scenarios.talking import broadcasts, room_of, says, seats
 
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 MUCH_LATER = "31 Dec 2099 23:59:59"
+EARLIER = 900  # messages: some 60 KB, more than one answer of a usual size
+LENGTHY = 8000  # bytes of a message; SPEC S5 allows 8 KiB
 SECONDS_APART = 1.1  # so that two messages differ in the second
 
 
@@ -45,6 +49,26 @@ def reading_the_broadcasts(stage: Stage) -> None:
     stage.promise("S10.4")
     for client in (yoda, han):
         assert client.asks(f"RDM b {LONG_AGO}") == every, f"{client.user} has said some of it"
+
+
+@scenario("S10.1", "S10.2", builds_on="reading_the_broadcasts")
+def long_answers_come_whole(stage: Stage) -> None:
+    """There are 900 broadcasts of an earlier day, and a room holds five messages of nearly 8 KiB: Han reads them all, those of the room under one heading."""
+    stage.promise("S10.1")
+    old = [
+        Said(number, "1 Jun 2022 16:05:00", "Yoda", f"message {number} of an earlier day")
+        for number in range(1, EARLIER + 1)
+    ]
+    files = {"messagelog.txt": "".join(f"{said.log_line}\n" for said in old)}
+    stage.server(attempts=3, files=files)
+    yoda, han = seats(stage, "Yoda", "Han")
+    assert han.asks(f"RDM b {LONG_AGO}") == [said.read_line for said in old]
+    stage.promise("S10.2")
+    room, talk = room_of(yoda, "Han"), Talk()
+    for letter in "abcde":
+        says(yoda, room, letter * LENGTHY, talk)
+    wanted = [f"room-{room}:", *(said.read_line for said in talk.said)]
+    assert han.asks(f"RDM s {LONG_AGO}") == wanted
 
 
 @scenario("S10.5", builds_on="log_in_and_out")
@@ -124,12 +148,13 @@ def timestamps_that_are_nearly_right(stage: Stage) -> None:
 
 @scenario("S4.2", builds_on="log_in_and_out")
 def a_day_with_a_leading_zero(stage: Stage) -> None:
-    """Yoda reads since `01 Jan 2001`, which is the same as `1 Jan 2001`, and since `01 Jan 2099`; other right timestamps are taken as well."""
+    """Yoda reads since `01 Jan 2001`, which is the same as `1 Jan 2001`, and since `01 Jan 2099`; other right timestamps, of every month, are taken as well."""
     stage.server(attempts=3)
     [yoda] = seats(stage, "Yoda")
     said = broadcasts(yoda, "hello", Talk())
     past = ("01 Jan 2001 00:00:00", "09 Aug 2016 09:08:07", "29 Feb 2024 23:59:59")
     for text in (*past, "31 Dec 1999 00:00:00", "10 Oct 2010 10:10:10"):
         is_answered(yoda, f"RDM b {text}", said.read_line)
-    for text in ("01 Jan 2099 00:00:00", "1 Jan 2099 00:00:00"):
+    ahead = [f"15 {month} 2098 12:00:00" for month in MONTHS]
+    for text in ("01 Jan 2099 00:00:00", "1 Jan 2099 00:00:00", *ahead):
         is_answered(yoda, f"RDM b {text}", NO_NEW_MESSAGE)

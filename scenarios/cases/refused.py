@@ -1,9 +1,10 @@
 """What was refused appears nowhere (SPEC S13)."""
 
+import re
 import signal as signals
 
-from toom_scenarios import Stage, scenario
-from toom_scenarios.spec import LONG_AGO, NO_NEW_MESSAGE, Talk, room_log
+from toom_scenarios import Host, Stage, scenario
+from toom_scenarios.spec import LONG_AGO, NO_NEW_MESSAGE, ROOM_BUILT, Talk, room_log
 from toom_scenarios.talking import broadcasts, refusal, room_of, says, seats
 
 DISK = 1_000_000  # bytes: a small one is soon full
@@ -47,16 +48,32 @@ def what_was_refused_appears_nowhere(stage: Stage) -> None:
     assert room_of(people[2], "Han") == room + 1, "a refused room has used up an ID"
 
 
+def fills(place: Host) -> None:
+    """Leave no byte of its disk free; what takes them is the file `filler`."""
+    place.run(["sh", "-c", "cat /dev/zero >filler; true"])
+
+
 @scenario("S13.9", builds_on="messages_and_rooms_survive_a_restart")
 def what_a_full_disk_refuses_appears_nowhere(stage: Stage) -> None:
-    """The server's disk is full, so a long broadcast and a room message are refused; when there is room again numbers go on, and the refused words are nowhere."""
+    """The server's disk is full, so a room, then a long broadcast and a room message are refused; when there is room again the same names get the first ID, numbers go on, and the refused words are nowhere."""
     place = stage.host("server", disk=DISK)
     server = stage.server(attempts=3, host=place)
     yoda, han = seats(stage, "Yoda", "Han")
-    talk, in_room, room = Talk(), Talk(), room_of(yoda, "Han")
+    talk, in_room = Talk(), Talk()
     broadcasts(yoda, "kept", talk)
+    fills(place)
+    told = yoda.asks("SRB Han")
+    place.remove("filler")
+    if not any(re.fullmatch(ROOM_BUILT, line) for line in told):  # it may need no more room
+        names = [found.name for found in place.files()]
+        assert room_log(1) not in names, f"there is a log of the room that was refused by {told}"
+        told = yoda.asks("SRB Han")
+    built = re.fullmatch(ROOM_BUILT, "\n".join(told))
+    assert built, f"a room that a full disk refused is refused for good: {told}"
+    room = int(built["room"])
+    assert room == 1, f"a refused room has used up an ID: {told}"
     secret = f"refused-{stage.random.randrange(10**12)}"
-    place.run(["sh", "-c", "cat /dev/zero >filler; true"])
+    fills(place)
     refusal(yoda, f"BCM {secret}{'x' * 8000}")
     refusal(han, f"SRM {room} {secret}{'x' * 8000}")
     place.remove("filler")

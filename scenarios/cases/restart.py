@@ -37,8 +37,9 @@ def goes_on_after(stage: Stage, signal: signals.Signals) -> None:
     """Talk, end the server by this signal, start it again, and go on talking."""
     server = stage.server(attempts=3)
     yoda, obi, luke = seats(stage, "Yoda", "Obi-wan", "Luke")
-    talk, in_room = Talk(), Talk()
+    talk, in_room, among_three = Talk(), Talk(), Talk()
     two, last = room_of(yoda, "Obi-wan"), room_of(luke, "Yoda", "Obi-wan")
+    says(luke, last, "among three", among_three)
     broadcasts(luke, "before; the end", talk)
     says(obi, two, "in the room", in_room)
     restarts(server, signal)
@@ -47,8 +48,9 @@ def goes_on_after(stage: Stage, signal: signals.Signals) -> None:
     obi, luke, _ = seats(stage, "Obi-wan", "Luke", "Yoda")
     assert len(server.file("userlog.txt").lines()) == 3, "three have logged in since"
     stage.promise("S13.3")
-    assert obi.asks(f"RDM s {LONG_AGO}") == reading(two, *in_room.said)
-    assert luke.asks(f"RDM s {LONG_AGO}") == [NO_NEW_MESSAGE]
+    of_three = reading(last, *among_three.said)
+    assert obi.asks(f"RDM s {LONG_AGO}") == reading(two, *in_room.said) + of_three
+    assert luke.asks(f"RDM s {LONG_AGO}") == of_three
     broadcasts(obi, "after", talk)
     says(obi, two, "still in the room", in_room)
     talk.check(server.file("messagelog.txt"))
@@ -213,7 +215,7 @@ def lines_at_start(stage: Stage, server: Server, talk: Talk) -> int:
 
 @scenario("S13.7", builds_on=SURVIVING, seconds=5)
 def logs_are_shortened_and_deleted(stage: Stage) -> None:
-    """While the server is down the last broadcast is cut off, then a room's log deleted: each costs a line of warning, and numbers go on after what is there."""
+    """While the server is down the last broadcast is cut off, then a room's log deleted, then the broadcasts: each costs a line of warning, and numbers go on after what is there."""
     server = stage.server(attempts=3)
     yoda, _ = seats(stage, "Yoda", "Han")
     talk, room = Talk(), room_of(yoda, "Han")
@@ -241,3 +243,11 @@ def logs_are_shortened_and_deleted(stage: Stage) -> None:
     server.file(room_log(room)).has_lines([re.escape(said.log_line)])
     assert han.asks(f"RDM s {LONG_AGO}") == reading(room, said)
     assert han.asks(f"RDM b {LONG_AGO}") == [each.read_line for each in talk.said]
+
+    server.stops()
+    server.host.remove("messagelog.txt")
+    anew = Talk()
+    warned = lines_at_start(stage, server, anew)
+    assert warned - usual == 1, f"{warned - usual} lines of warning that messagelog.txt is gone"
+    assert anew.said[0].number == 1
+    anew.check(log_of(server))

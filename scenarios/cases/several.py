@@ -5,6 +5,7 @@ import signal as signals
 
 from toom_scenarios import Client, Server, Stage, scenario
 from toom_scenarios.programs import WELCOME
+from toom_scenarios.prompts import PASSWORD, USERNAME
 from toom_scenarios.spec import (
     BROADCAST_SENT,
     NOBODY_ELSE,
@@ -16,6 +17,7 @@ from toom_scenarios.spec import (
 from toom_scenarios.talking import seats
 
 SILENCE = 15.0  # seconds; SPEC S3
+SECOND = 1.1  # so that two log-ins differ in the second
 SLOW_LOOK = 1.0  # seconds that a look into a file may take on a busy host
 SERVER_GONE = "The server is gone."  # SPEC S11
 
@@ -67,8 +69,12 @@ def five_users_and_the_user_log(stage: Stage) -> None:
         goes(server, leaver.user)
         stage.promise("S3.6")
         userlog.comes_to(lines_of(there))
+    stage.lets_pass(SECOND, because="a later second, in which Yoda comes back", promised=False)
     back = stage.client("back", user="Yoda", host=people[1].host)
     comes_in(stage, server, back, there)
+    stage.promise("S3.1")
+    *_, line = userlog.has_lines(lines_of(there))
+    assert time_of(line["at"]) > times[1], f"Yoda came back at {line['at']}: that was before"
 
 
 def comes_in(stage: Stage, server: Server, person: Client, there: list[Client]) -> None:
@@ -202,14 +208,19 @@ def a_client_that_falls_silent(stage: Stage) -> None:
 
 @scenario("S11.5", builds_on="log_in_and_out")
 def the_server_goes_away(stage: Stage) -> None:
-    """The server is killed while two users are logged in: both clients say so and exit with 1."""
+    """The server is killed while two users are logged in and two others are asked for name and password: all clients say so and exit with 1."""
     server = stage.server(attempts=3)
     yoda, han = seats(stage, "Yoda", "Han")
+    nobody, luke = (stage.terminal(stage.host("hall")) for _ in range(2))
+    nobody.sees_prompt(USERNAME)
+    luke.sees_prompt(USERNAME)
+    luke.types("Luke")
+    luke.sees_prompt(PASSWORD)
     yoda.types("BCM hello")
     yoda.sees(BROADCAST_SENT)
     yoda.sees_prompt()
     server.terminal.kill()
-    for client in (yoda, han):
+    for client in (yoda, han, luke, nobody):
         client.sees_exactly(SERVER_GONE)
         client.ends(status=1)
 

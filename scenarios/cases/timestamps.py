@@ -4,8 +4,8 @@ import re
 from datetime import datetime, timedelta
 
 from toom_scenarios import Stage, scenario
-from toom_scenarios.spec import AT, BROADCAST_SENT, Said, Talk, time_of
-from toom_scenarios.talking import seats
+from toom_scenarios.spec import AT, BROADCAST_SENT, Said, Talk, room_log, time_of
+from toom_scenarios.talking import room_of, says, seats
 
 AHEAD = 12  # messages that each client has typed before the first is answered
 ELSEWHERE = "<+0545>-05:45"  # a time zone, as POSIX writes it
@@ -86,3 +86,21 @@ def a_clock_that_was_set_back(stage: Stage) -> None:
     assert time_of(reply["at"]) >= time_of(last.at), f"after {last.at} comes {reply['at']}"
     said = Said(8, reply["at"], "Yoda", "hello")
     server.file("messagelog.txt").comes_to([re.escape(each.log_line) for each in (last, said)])
+
+
+@scenario("S4.4", builds_on="messages_and_rooms_survive_a_restart")
+def a_clock_that_was_set_back_in_a_room(stage: Stage) -> None:
+    """The last line of a room's log is of a time that the clock has not reached, as if it had been set back while the server was down: the next has no earlier time."""
+    server = stage.server(attempts=3)
+    yoda, _ = seats(stage, "Yoda", "Han")
+    room = room_of(yoda, "Han")
+    says(yoda, room, "hello", Talk())
+    server.stops()
+    last = Said(1, "5 Jun 2091 04:03:02", "Yoda", "hello")
+    server.host.put(room_log(room), f"{last.log_line}\n")
+    server.starts_again()
+    (yoda,) = seats(stage, "Yoda")
+    said = says(yoda, room, "hello again", Talk())
+    assert said.number == 2
+    assert time_of(said.at) >= time_of(last.at), f"after {last.at} comes {said.at}"
+    server.file(room_log(room)).has_lines([re.escape(each.log_line) for each in (last, said)])
