@@ -3,25 +3,29 @@
 import argparse
 import asyncio
 import contextlib
-import logging
 import os
 import resource
 import secrets
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from logging import ERROR, INFO, WARNING
 from pathlib import Path
 from typing import Final
 
 from toom_server.accounts import Accounts, BadCredentials
+from toom_server.checkup import examine
 from toom_server.conference import Conference
 from toom_server.connection import Connection
+from toom_server.events import FORMATS, LEVELS, listen, tell
 from toom_server.hub import Hub
+from toom_server.line_writer import LineWriter
 from toom_server.store import DirectoryInUse, FileStore
-from toom_server.terminal import ServerTerminal
 
 WRONG_USAGE: Final = 2  # exit status; CONTRACT
+FOUND_FAULTS: Final = 1  # of --check
 INTERRUPTED: Final = 130  # exit status after Ctrl-C, as shells expect
 VALID_ATTEMPTS: Final = ("1", "2", "3", "4", "5")  # SPEC S1
 STANDARD_STREAMS: Final = (0, 1, 2)
@@ -31,8 +35,11 @@ KEY_BYTES: Final = 32  # of a transfer's secret key; PROTOCOL 3.4
 _EXAMPLES = """examples:
   toom-server 4000 3                      logs and credentials.txt in this directory
   toom-server 4000 3 --directory /srv/toom
+  toom-server --check --directory /srv/toom         are the accounts and logs there in order?
+  toom-server 4000 3 --log-format json --metrics 9100
+
+signals: TERM ends it, HUP has it read credentials.txt again
 """
-_log = logging.getLogger(__name__)
 
 
 class CannotStart(Exception):
@@ -48,12 +55,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the server until it is told to stop; give the exit status."""
     _open_what_is_closed()
     options = _parse(sys.argv[1:] if argv is None else argv)
+    if options.credentials is None:
+        options.credentials = options.directory / "credentials.txt"
     try:
+        if options.check:
+            return _check_directory(options)
         port = _check_arguments(options)
-        level = getattr(logging, options.log_level.upper())
-        form = "%(asctime)s level=%(levelname)s %(message)s"
-        logging.basicConfig(stream=sys.stderr, level=level, format=form)
-        return _start(options, port)
+        complaints = LineWriter(sys.stderr)
+        listen(complaints, options.log_level, options.log_format)
+        try:
+            return _start(options, port)
+        finally:
+            complaints.close()
     except CannotStart as exc:
         print(exc, file=sys.stderr)  # noqa: T201
         return WRONG_USAGE
@@ -93,9 +106,20 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
     parser.add_argument(
         "--log-level",
-        choices=("debug", "info", "warning", "error"),
+        choices=LEVELS,
         default="info",
         help="of the log on stderr",
+    )
+    parser.add_argument(
+        "--metrics",
+        metavar="[HOST:]PORT",
+        help="tell metrics (Prometheus) and health over HTTP there (default host: 127.0.0.1)",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="look through the directory, change nothing, and end"
+    )
+    parser.add_argument(
+        "--log-format", choices=FORMATS, default="text", help="of the log: for people, for machines"
     )
     options, surplus = parser.parse_known_args(argv)
     if surplus and options.attempts is None:  # such as `-x`, which looks like an option
@@ -125,7 +149,7 @@ def _check_arguments(options: argparse.Namespace) -> int:
 def _start(options: argparse.Namespace, port: int) -> int:
     directory: Path = options.directory
     _allow_many_connections()
-    accounts = _load_accounts(options.credentials or directory / "credentials.txt")
+    accounts = _load_accounts(options.credentials)
     listener = _listen(options.host, port)
     store = FileStore(directory)
     try:
@@ -133,12 +157,61 @@ def _start(options: argparse.Namespace, port: int) -> int:
     except (DirectoryInUse, OSError) as exc:
         raise CannotStart(f"Cannot use the directory {directory}: {exc.strerror}") from exc
     for warning in history.warnings:
-        _log.warning(warning)
+        tell(WARNING, "found", what=warning)
     conference = Conference(accounts, int(options.attempts), history, _new_ticket)
-    with asyncio.Runner(loop_factory=_new_event_loop) as runner:
-        status = runner.run(_serve(listener, conference, store))
+    hub = Hub(conference, store, LineWriter(sys.stdout))
+    reread = partial(_reread, conference, options.credentials)
+    with asyncio.Runner(loop_factory=_new_event_loop) as runner, _told(options.metrics, hub):
+        status = runner.run(_serve(listener, hub, reread, len(accounts)))
     store.close()
     return status
+
+
+def _reread(conference: Conference, path: Path) -> None:
+    """SIGHUP: take the accounts as the file has them now, or keep those of before."""
+    try:
+        accounts = _load_accounts(path)
+    except CannotStart as exc:
+        tell(ERROR, "accounts-not-reread", why=str(exc).replace("\n", "; "))
+        return
+    conference.use_accounts(accounts)
+    tell(INFO, "accounts-reread", accounts=len(accounts))
+
+
+def _check_directory(options: argparse.Namespace) -> int:
+    """`--check`: say what is wrong with the accounts and the logs; nothing is changed."""
+    complaints = []
+    try:
+        count = len(_load_accounts(options.credentials))
+        print(f"{options.credentials.name}: {count} accounts")  # noqa: T201
+    except CannotStart as exc:
+        complaints += str(exc).splitlines()
+    for found in examine(options.directory):
+        if found.fault:
+            complaints.append(found.text)
+        else:
+            print(found.text)  # noqa: T201
+    for line in complaints:
+        print(line, file=sys.stderr)  # noqa: T201
+    return FOUND_FAULTS if complaints else 0
+
+
+def _told(where: str | None, hub: Hub) -> contextlib.AbstractContextManager[object]:
+    """Tell metrics and health over HTTP while the server runs, where that was asked for."""
+    if where is None:
+        return contextlib.nullcontext()
+    host, _, port = where.rpartition(":")
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
+        raise CannotStart(f"Invalid metrics port: {port}. It is an integer between 1 and 65535")
+    try:
+        from toom_server.metrics import telling
+    except ImportError as exc:
+        hint = "pip install 'toom[metrics]'"
+        raise CannotStart(f"--metrics needs the library prometheus-client: {hint}") from exc
+    try:
+        return telling(hub, host.strip("[]") or "127.0.0.1", int(port))
+    except OSError as exc:
+        raise CannotStart(f"Cannot tell metrics on {where}: {_why(exc)}") from exc
 
 
 def _load_accounts(path: Path) -> Accounts:
@@ -185,23 +258,23 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-async def _serve(listener: socket.socket, conference: Conference, store: FileStore) -> int:
+async def _serve(
+    listener: socket.socket, hub: Hub, reread: Callable[[], None], accounts: int
+) -> int:
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[int] = loop.create_future()
     for number, status in ((signal.SIGTERM, 0), (signal.SIGINT, INTERRUPTED)):
         loop.add_signal_handler(number, _stop_with, stop, status)
-    terminal = ServerTerminal()
-    hub = Hub(conference, store, terminal)
+    loop.add_signal_handler(signal.SIGHUP, reread)
     server = await loop.create_server(lambda: Connection(hub), sock=listener)
     address = "{}:{}".format(*listener.getsockname()[:2])
-    _log.info("event=listening address=%s accounts=%d", address, conference.account_count)
+    tell(INFO, "listening", address=address, accounts=accounts)
     sweeping = asyncio.create_task(hub.sweep())
     status = await stop
-    _log.info("event=stopping")
+    tell(INFO, "stopping")
     sweeping.cancel()
     server.close()
     await hub.close()
-    terminal.close()
     return status
 
 

@@ -7,7 +7,8 @@ randomness (they come in as arguments), wording for clients (they get values).
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, assert_never
+from logging import INFO, WARNING
+from typing import Any, Final, assert_never
 
 from toom_protocol import messages as m
 from toom_protocol.errors import MalformedTimestamp
@@ -21,6 +22,7 @@ from toom_server.outcomes import Outcome, ReadPlan, Session
 
 LINES_PER_PART = 24 * 1024  # bytes of an answer in one frame; far below codec.MAX_FIELD
 MAX_NAMES: Final = 120 * 1024  # bytes of the names of SRB: an answer that repeats them fits a frame
+NAME_TOLD: Final = 64  # characters of a name in the log: whoever types it decides its length
 FIELD_HEAD: Final = 3  # bytes before each name on the wire; PROTOCOL 2.2
 
 
@@ -58,10 +60,15 @@ class Conference:
         self._last = dict(history.last)
         self._next_room_id = history.next_room_id
 
+    def use_accounts(self, accounts: Accounts) -> None:
+        """Take other accounts from now on; who is logged in stays, failures and blocks too."""
+        self._accounts = accounts
+        self._doorkeeper.know(accounts)
+
     @property
-    def account_count(self) -> int:
-        """How many accounts there are."""
-        return len(self._accounts)
+    def active_count(self) -> int:
+        """How many are logged in."""
+        return len(self._active)
 
     def active_users(self) -> tuple[ActiveUser, ...]:
         """Give the lines of userlog.txt, numbered from 1 without a hole (SPEC S3)."""
@@ -88,7 +95,10 @@ class Conference:
         if (username := session.username) is None:
             return Outcome()
         self._remove(session)
-        return Outcome(console=f"{username} is gone at {format_timestamp(at.local)}.")
+        return Outcome(
+            console=f"{username} is gone at {format_timestamp(at.local)}.",
+            audit=_audit("gone", session, username),
+        )
 
     def undo(self, entries: list[Entry]) -> None:
         """Take back entries that could not be kept: their numbers are free again (SPEC S13)."""
@@ -112,7 +122,7 @@ class Conference:
 
     def _log_in(self, session: Session, request: m.LogIn, at: Instant) -> Outcome:
         name = request.username
-        audit: dict[str, object] = {"event": "login-refused", "account": name[:64]}
+        audit = _audit("login-refused", session, name)
         if session.username is not None:
             return Outcome((m.Refused("You are logged in already."),))
         if request.version != m.VERSION:
@@ -135,12 +145,19 @@ class Conference:
         stamp = format_timestamp(self._last_login)
         where = f"{session.address}, UDP port {session.udp_port}"
         return Outcome(
-            (m.LoggedIn(name),), entered=True, console=f"{name} logged in from {where}, at {stamp}."
+            (m.LoggedIn(name),),
+            entered=True,
+            console=f"{name} logged in from {where}, at {stamp}.",
+            audit=_audit("login", session, name),
         )
 
     def _log_out(self, session: Session, username: str, stamp: str) -> Outcome:
         self._remove(session)
-        return Outcome((m.LoggedOut(),), console=f"{username} logged out at {stamp}.")
+        return Outcome(
+            (m.LoggedOut(),),
+            console=f"{username} logged out at {stamp}.",
+            audit=_audit("logout", session, username),
+        )
 
     def _remove(self, session: Session) -> None:
         assert session.username is not None
@@ -284,3 +301,9 @@ class Conference:
         post = Post(last.number + 1, max(last.at, at.local), username, text)
         self._last[log] = LastPost(post.number, post.at)
         return post
+
+
+def _audit(event: str, session: Session, name: str) -> dict[str, Any]:
+    level = WARNING if event == "login-refused" else INFO
+    told = {"account": name[:NAME_TOLD], "address": session.address}
+    return {"level": level, "event": event, **told}

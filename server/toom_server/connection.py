@@ -1,14 +1,15 @@
 """One TCP connection: bytes to requests, replies to bytes (PROTOCOL 2.3, 2.5). Decides nothing."""
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Iterator
+from logging import INFO, WARNING
 from typing import TYPE_CHECKING, Final, cast
 
 from toom_protocol.codec import PREFACE, REQUEST_KINDS, Decoder, encode
 from toom_protocol.messages import Message, Request, Unknown, Unsupported
+from toom_server.events import tell
 from toom_server.outcomes import Session
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 MAX_UNANSWERED: Final = 64  # requests of one client that may wait; then reading pauses
 STREAM_TURN: Final = 8  # parts of a long answer that are written before others have a turn
-_log = logging.getLogger(__name__)
 
 
 class Connection(asyncio.Protocol):
@@ -41,7 +41,7 @@ class Connection(asyncio.Protocol):
         self.session = Session(address=peer[0])
         self._transport.write(PREFACE)
         self._hub.joined(self)
-        _log.info("event=connected address=%s port=%s", *peer[:2])
+        tell(INFO, "connected", address=peer[0], port=peer[1])
 
     def data_received(self, data: bytes) -> None:
         self._last_progress = time.monotonic()
@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
             self._unanswered += 1
             self._hub.submit(self, frame.request_id, cast(Request, message))
         if self._decoder.failure is not None:
-            _log.warning("event=malformed peer=%s why=%s", self._name, self._decoder.failure)
+            tell(WARNING, "malformed", peer=self._name, why=self._decoder.failure)
             self._transport.abort()
         self._pace()
 
@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._streams.clear()
-        _log.info("event=disconnected peer=%s why=%s", self._name, exc or "closed")
+        tell(INFO, "disconnected", peer=self._name, why=exc or "closed")
         self._hub.gone(self)
 
     def pause_writing(self) -> None:
@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
             self._last_progress = now
         self._last_buffered = buffered
         if now - self._last_progress > limit:
-            _log.warning("event=silent peer=%s", self._name)
+            tell(WARNING, "silent", peer=self._name)
             self._transport.abort()
 
     @property

@@ -30,6 +30,10 @@ class Doorkeeper:
         self._accounts: dict[str, _Record] = {}
         self._strangers: OrderedDict[bytes, _Record] = OrderedDict()
 
+    def know(self, known: Container[str]) -> None:
+        """These names have an account from now on; what was counted stays."""
+        self._known = known
+
     @property
     def stranger_count(self) -> int:
         """How many unknown names are remembered."""

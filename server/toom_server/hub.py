@@ -6,14 +6,14 @@ While one batch is being kept on disk the next one gathers, so a sync serves eve
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Final
+from logging import ERROR
+from typing import Final, Protocol
 
 from toom_protocol.lines import ActiveUser
 from toom_protocol.liveness import SILENCE_LIMIT, SWEEP_INTERVAL
@@ -21,12 +21,12 @@ from toom_protocol.messages import End, LogLines, Message, NotStored, Request
 from toom_server.conference import Conference, Instant
 from toom_server.connection import Connection
 from toom_server.entries import Entry
+from toom_server.events import tell
+from toom_server.line_writer import LineWriter
 from toom_server.outcomes import Outcome, ReadPlan, Session
 from toom_server.store import Store, StoreError
-from toom_server.terminal import ServerTerminal
 
 FAREWELL: Final = 1.0  # seconds that slow clients have to take their last replies
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +44,30 @@ class _Kept:
     active_fault: str | None = None
 
 
+class Observer(Protocol):
+    """Counts what goes on; it is called in the event loop and must not wait."""
+
+    def request(self, request: Request) -> None:
+        """A request was handled."""
+
+    def batch(self, entries: int, seconds: float, *, kept: bool) -> None:
+        """A batch went to the disk, with so many messages and rooms, and came back."""
+
+
 class Hub:
     """The one place that changes the conference; owns every connection."""
 
-    def __init__(self, conference: Conference, store: Store, terminal: ServerTerminal) -> None:
+    def __init__(self, conference: Conference, store: Store, console: LineWriter) -> None:
         self._conference = conference
         self._store = store
-        self._terminal = terminal
+        self._console = console
         self._connections: dict[Session, Connection] = {}
         self._arrivals: list[_Arrival] = []
         self._busy = False  # a batch is on its way to the disk, or a turn is due
         self._unpublished = False  # userlog.txt is not what it should be
         self._closing = False
+        self._healthy = True
+        self._observer: Observer | None = None
         self._empty = asyncio.Event()  # while closing: every connection has ended
         self._idle = asyncio.Event()  # no batch is under way
         self._idle.set()
@@ -94,6 +106,25 @@ class Hub:
             connection.close_if_silent(now, SILENCE_LIMIT)
 
     @property
+    def connections(self) -> int:
+        """How many there are, logged in or not."""
+        return len(self._connections)
+
+    @property
+    def users(self) -> int:
+        """How many are logged in."""
+        return self._conference.active_count
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the last write to the disk went well."""
+        return self._healthy
+
+    def observe(self, observer: Observer) -> None:
+        """Tell somebody about requests and batches from now on."""
+        self._observer = observer
+
+    @property
     def buffered(self) -> int:
         """Bytes that wait to be taken by clients."""
         return sum(connection.buffered for connection in self._connections.values())
@@ -110,6 +141,7 @@ class Hub:
                 if self._connections:
                     await self._empty.wait()
         self._disk.shutdown(wait=True)
+        self._console.close()
 
     # --- one batch ----------------------------------------------------------------------------
 
@@ -138,12 +170,22 @@ class Hub:
         active = self._conference.active_users() if changed else None
         keep = partial(self._keep, entries, active)
         kept = asyncio.get_running_loop().run_in_executor(self._disk, keep)
-        kept.add_done_callback(lambda done: self._release(batch, done.result()))
+        kept.add_done_callback(lambda done: self._kept(batch, done.result(), began=at.monotonic))
+
+    def _kept(self, batch: list[tuple[_Arrival, Outcome]], kept: _Kept, *, began: float) -> None:
+        fault = kept.entries_fault or kept.active_fault
+        self._healthy = fault is None
+        if self._observer is not None:
+            count = sum(len(outcome.entries) for _, outcome in batch)
+            self._observer.batch(count, time.monotonic() - began, kept=fault is None)
+        self._release(batch, kept)
 
     def _handle(self, arrival: _Arrival, at: Instant) -> Outcome:
         session = arrival.connection.session
         if arrival.request is None:
             return self._conference.leave(session, at)
+        if self._observer is not None:
+            self._observer.request(arrival.request)
         return self._conference.handle(session, arrival.request_id, arrival.request, at)
 
     def _keep(self, entries: Sequence[Entry], active: Sequence[ActiveUser] | None) -> _Kept:
@@ -168,7 +210,7 @@ class Hub:
             self._conference.undo([entry for _, outcome in batch for entry in outcome.entries])
         self._unpublished = kept.active_fault is not None
         for fault in filter(None, (kept.entries_fault, kept.active_fault)):
-            _log.error("event=not-stored why=%s", fault)
+            tell(ERROR, "not-stored", why=fault)
         for arrival, decided in batch:
             outcome = decided
             if outcome.entries and kept.entries_fault is not None:
@@ -188,9 +230,9 @@ class Hub:
             if target in self._connections:
                 self._connections[target].send(0, notice)
         if outcome.console:
-            self._terminal.say(outcome.console)
+            self._console.say(outcome.console)
         if outcome.audit:
-            _log.warning(" ".join(f"{key}={value!r}" for key, value in outcome.audit.items()))
+            tell(**outcome.audit)
         if arrival.request is None:
             return
         if outcome.read is not None:
@@ -205,7 +247,7 @@ class Hub:
                 for block in self._store.read(log, plan.since):
                     yield LogLines(log, block)
         except OSError as exc:
-            _log.error("event=not-read why=%s", exc)
+            tell(ERROR, "not-read", why=exc)
             yield NotStored(f"The server's disk refuses: {exc.strerror}.")
         else:
             yield End()

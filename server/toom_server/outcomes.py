@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from toom_protocol.messages import Expected, Reply
 from toom_server.entries import Entry
@@ -35,4 +36,4 @@ class Outcome:
     notice: tuple[Session, Expected] | None = None
     console: str = ""  # the line for the server's terminal
     entered: bool = False  # this request logged its session in
-    audit: Mapping[str, object] = field(default_factory=dict)  # for the structured log
+    audit: Mapping[str, Any] = field(default_factory=dict)  # for the log: arguments of `tell`

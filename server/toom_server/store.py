@@ -8,7 +8,6 @@ which room), `marks` (the last number acknowledged in each log) and `lock`.
 
 import errno
 import fcntl
-import logging
 import os
 import re
 from collections import defaultdict
@@ -16,18 +15,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from logging import ERROR, WARNING
 from pathlib import Path
 from typing import Final, Protocol
 
 from toom_protocol.lines import ActiveUser, Post, format_active_user, format_post
 from toom_server.entries import BROADCASTS, Entry, History, PostEntry, RoomEntry
+from toom_server.events import tell
 from toom_server.log_file import LOG_MODE, LogFile
 from toom_server.rooms_file import RoomsFile
 
 MAX_MARKS: Final = 1 << 20  # bytes; a larger file of marks is written anew, a line for each log
 USERLOG_RESERVE: Final = 4096  # bytes kept free for a longer list; about 60 more users
-_log = logging.getLogger(__name__)
-_ROOM_LOG: Final = re.compile(r"SR_([1-9][0-9]{0,17})_messagelog\.txt")
+ROOM_LOG: Final = re.compile(r"SR_([1-9][0-9]{0,17})_messagelog\.txt")
 
 
 class StoreError(Exception):
@@ -85,7 +85,7 @@ class FileStore:
         marks = self._read_marks()
         warnings = self._rooms.load()
         rooms = dict(self._rooms.rooms)
-        names = [_ROOM_LOG.fullmatch(path.name) for path in self._directory.iterdir()]
+        names = [ROOM_LOG.fullmatch(path.name) for path in self._directory.iterdir()]
         room_ids = {int(name[1]) for name in names if name}
         for log in sorted({BROADCASTS} | set(rooms) | room_ids):
             warnings += self._load_log(log, marks, is_room=log in rooms)
@@ -128,7 +128,7 @@ class FileStore:
         try:
             self._replace_userlog(b"")
         except OSError as exc:  # the next start empties it
-            _log.error("event=not-stored file=userlog.txt why=%s", exc.strerror)
+            tell(ERROR, "not-stored", file="userlog.txt", why=exc.strerror)
         os.close(self._lock)
 
     # --- commit -------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ class FileStore:
         """Make `.toom/` anew when it was deleted, with all that is known (PROTOCOL 6.3)."""
         if (self._hidden / "lock").exists():
             return
-        _log.warning("event=hidden-folder-gone")
+        tell(WARNING, "hidden-folder-gone")
         self._hidden.mkdir(mode=0o700, exist_ok=True)
         lost = self._lock
         self._take_lock()
@@ -268,8 +268,8 @@ class _Undo:
         for step in reversed(self._steps):
             try:
                 step()
-            except OSError:  # the disk is worse than full; the next step may still help
-                _log.exception("a batch that failed could not be taken back")
+            except OSError as exc:  # the disk is worse than full; the next step may still help
+                tell(ERROR, "not-taken-back", why=exc)
 
 
 def _sync_directory(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from toom_server.accounts import Accounts
 from toom_server.conference import Conference
 from toom_server.connection import Connection
 from toom_server.hub import Hub
+from toom_server.line_writer import LineWriter
 from toom_server.store import FileStore, Store
-from toom_server.terminal import ServerTerminal
 
 PATIENCE = 5.0  # seconds that a reply may take on a busy host
 
@@ -79,8 +80,8 @@ async def running(directory: Path, *, store: Store | None = None) -> AsyncIterat
     own = store or FileStore(directory)
     history = own.load()
     accounts = Accounts(dict.fromkeys(("Yoda", "Han", "Luke"), "pw"))
-    terminal = ServerTerminal()
-    hub = Hub(Conference(accounts, 3, history, lambda: (7, b"k" * 32)), own, terminal)
+    conference = Conference(accounts, 3, history, lambda: (7, b"k" * 32))
+    hub = Hub(conference, own, LineWriter(sys.stdout))
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(hub), "127.0.0.1", 0)
     there = Running(hub, server.sockets[0].getsockname()[1], directory)
@@ -93,4 +94,3 @@ async def running(directory: Path, *, store: Store | None = None) -> AsyncIterat
             with contextlib.suppress(OSError):
                 await client.writer.wait_closed()
         await hub.close()
-        terminal.close()

@@ -1,10 +1,15 @@
 """Starting: SPEC S1, S2, by the real program."""
 
+import contextlib
+import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -119,6 +124,123 @@ def test_standard_streams_that_are_closed(tmp_path: Path) -> None:
         server.terminate()
         _, complaints = server.communicate(timeout=20)
     assert (server.returncode, "Traceback" in complaints) == (0, False)
+
+
+@contextlib.contextmanager
+def serving(directory: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server with the account `Yoda jedi`, ended by SIGTERM."""
+    (directory / "credentials.txt").write_text("Yoda jedi\n")
+    with subprocess.Popen(
+        [*SERVER, port := free_port(), "3", *more],
+        cwd=directory,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            wait_for_listening(server)
+            yield server, int(port)
+            server.terminate()
+            assert server.wait(20) == 0
+        finally:
+            server.kill()
+
+
+def next_event(server: subprocess.Popen[str], *words: str) -> str:
+    assert server.stderr is not None
+    while not any(f"event={word}" in (line := server.stderr.readline()) for word in words):
+        assert line, "the server has ended"
+    return line
+
+
+def test_a_hang_up_has_the_accounts_read_again(tmp_path: Path) -> None:
+    with serving(tmp_path) as (server, port):
+        (tmp_path / "credentials.txt").write_text("Yoda jedi\nHan jedi\n")
+        server.send_signal(signal.SIGHUP)
+        assert "accounts=2" in next_event(server, "accounts-reread")
+        log_in(port, "Han")
+
+
+def test_accounts_that_cannot_be_read_again_stay_as_they_were(tmp_path: Path) -> None:
+    with serving(tmp_path) as (server, port):
+        (tmp_path / "credentials.txt").write_text("Yoda jedi\nHan\n")
+        server.send_signal(signal.SIGHUP)
+        assert "credentials.txt, line 2" in next_event(server, "accounts-not-reread")
+        log_in(port, "Yoda")
+
+
+def test_many_clients_are_let_go_within_five_seconds(tmp_path: Path) -> None:
+    """One of them has asked for a long answer and never reads it."""
+    (tmp_path / "messagelog.txt").write_text(
+        "".join(f"{n}; 1 Jan 2026 00:00:00; Yoda; {'x' * 4000}\n" for n in range(1, 4001))
+    )
+    with (
+        serving(tmp_path) as (server, port),
+        contextlib.ExitStack() as stack,
+    ):
+        idle = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(200)
+        ]
+        deaf = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        choice = m.LogChoice.BROADCASTS
+        deaf.sendall(PREFACE + encode(1, m.LogIn("Yoda", "jedi", 8000)))
+        deaf.sendall(encode(2, m.ReadMessages(choice, "1 Jan 2022 00:00:00")))
+        assert deaf.recv(1, socket.MSG_PEEK)
+        server.terminate()
+        assert server.wait(5) == 0
+        assert all(each.recv(100) == PREFACE and each.recv(1) == b"" for each in idle)
+
+
+def test_the_log_as_json(tmp_path: Path) -> None:
+    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
+    with subprocess.Popen(
+        [*SERVER, free_port(), "3", "--log-format", "json"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stderr is not None
+        first = json.loads(server.stderr.readline())
+        server.terminate()
+        last = [json.loads(line) for line in server.stderr][-1]
+    assert (first["event"], first["accounts"], last["event"]) == ("listening", 1, "stopping")
+
+
+def test_metrics_and_health(tmp_path: Path) -> None:
+    pytest.importorskip("prometheus_client")
+    with serving(tmp_path, "--metrics", where := free_port()) as (_server, port):
+        log_in(port, "Yoda")
+        with urlopen(f"http://127.0.0.1:{where}/metrics", timeout=20) as page:
+            told = page.read().decode()
+        with urlopen(f"http://127.0.0.1:{where}/health", timeout=20) as page:
+            assert (page.status, page.read()) == (200, b"ok\n")
+    assert 'toom_requests_total{kind="login"} 1.0' in told
+    assert "toom_batch_seconds_count 1.0" in told
+    assert "Yoda" not in told
+
+
+@pytest.mark.parametrize("where", ["0", "x", "127.0.0.1:70000", "127.0.0.1:"])
+def test_a_metrics_port_that_cannot_be(tmp_path: Path, where: str) -> None:
+    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
+    done = start(tmp_path, free_port(), "3", "--metrics", where)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "Invalid metrics port" in done.stderr
+
+
+def test_a_directory_is_looked_through_without_a_port(tmp_path: Path) -> None:
+    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
+    done = start(tmp_path, "--check")
+    assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "credentials.txt").write_text("Yoda\n")
+    (tmp_path / "messagelog.txt").write_text("1; 24 Nov 2026 10:00:00; Yoda; to")
+    done = start(tmp_path, "--check")
+    assert done.returncode == 1
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == [
+        "credentials.txt, line 1",
+        "messagelog.txt, line 1",
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["credentials.txt", "messagelog.txt"]
 
 
 def free_port() -> str:
