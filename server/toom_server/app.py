@@ -30,6 +30,17 @@ INTERRUPTED: Final = 130  # exit status after Ctrl-C, as shells expect
 VALID_ATTEMPTS: Final = ("1", "2", "3", "4", "5")  # SPEC S1
 STANDARD_STREAMS: Final = (0, 1, 2)
 BACKLOG: Final = 1024  # connections that wait to be accepted
+# A peer whose cable was pulled is noticed by the kernel after 9 s: probes three times, 2 s apart,
+# 3 s after its last word; and 9 s after the first byte that it does not acknowledge (tcp(7)).
+KEEPALIVE: Final = {
+    socket.TCP_KEEPIDLE: 3,  # seconds
+    socket.TCP_KEEPINTVL: 2,  # seconds
+    socket.TCP_KEEPCNT: 3,
+    socket.TCP_USER_TIMEOUT: 9000,  # milliseconds
+}
+# Descriptors that are left for files when all others are connections: logs, a few at a time, and
+# what the interpreter opens.
+OWN_DESCRIPTORS: Final = 64
 KEY_BYTES: Final = 32  # of a transfer's secret key; PROTOCOL 3.4
 
 _EXAMPLES = """examples:
@@ -148,7 +159,7 @@ def _check_arguments(options: argparse.Namespace) -> int:
 
 def _start(options: argparse.Namespace, port: int) -> int:
     directory: Path = options.directory
-    _allow_many_connections()
+    most = _allow_many_connections()
     accounts = _load_accounts(options.credentials)
     listener = _listen(options.host, port)
     store = FileStore(directory)
@@ -159,7 +170,7 @@ def _start(options: argparse.Namespace, port: int) -> int:
     for warning in history.warnings:
         tell(WARNING, "found", what=warning)
     conference = Conference(accounts, int(options.attempts), history, _new_ticket)
-    hub = Hub(conference, store, LineWriter(sys.stdout))
+    hub = Hub(conference, store, LineWriter(sys.stdout), most=most)
     reread = partial(_reread, conference, options.credentials)
     with asyncio.Runner(loop_factory=_new_event_loop) as runner, _told(options.metrics, hub):
         status = runner.run(_serve(listener, hub, reread, len(accounts)))
@@ -224,18 +235,28 @@ def _load_accounts(path: Path) -> Accounts:
         raise CannotStart("\n".join(lines)) from exc
 
 
-def _allow_many_connections() -> None:
-    """Use all the file descriptors that the system grants: each connection takes one (SPEC S1)."""
+def _allow_many_connections() -> int:
+    """Use all the file descriptors that the system grants: each connection takes one (SPEC S1).
+
+    Returns:
+        How many connections there may be.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    granted, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, granted - OWN_DESCRIPTORS)
 
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=BACKLOG)
+        listener = socket.create_server((host, port), backlog=BACKLOG)
     except OSError as exc:
         raise CannotStart(f"Cannot listen on {host} port {port}: {_why(exc)}") from exc
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in KEEPALIVE.items():  # who is accepted has them from the listener
+        listener.setsockopt(socket.IPPROTO_TCP, option, value)
+    return listener
 
 
 def _why(fault: OSError) -> str:

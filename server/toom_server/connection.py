@@ -8,13 +8,14 @@ from logging import INFO, WARNING
 from typing import TYPE_CHECKING, Final, cast
 
 from toom_protocol.codec import PREFACE, REQUEST_KINDS, Decoder, encode
-from toom_protocol.messages import Message, Request, Unknown, Unsupported
+from toom_protocol.messages import Message, Notice, Request, Unknown, Unsupported
 from toom_server.events import tell
 from toom_server.outcomes import Session
 
 if TYPE_CHECKING:
     from toom_server.hub import Hub
 
+MAX_UNREAD: Final = 1 << 20  # bytes that wait for a client before notices are too much; 10,000 each
 MAX_UNANSWERED: Final = 64  # requests of one client that may wait; then reading pauses
 STREAM_TURN: Final = 8  # parts of a long answer that are written before others have a turn
 
@@ -39,8 +40,12 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername") or ("unknown", 0)
         self.session = Session(address=peer[0])
+        self._joined = self._hub.joined(self)
+        if not self._joined:
+            tell(WARNING, "full", address=peer[0])
+            self._transport.abort()
+            return
         self._transport.write(PREFACE)
-        self._hub.joined(self)
         tell(INFO, "connected", address=peer[0], port=peer[1])
 
     def data_received(self, data: bytes) -> None:
@@ -73,6 +78,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._streams.clear()
+        if not self._joined:
+            return
         tell(INFO, "disconnected", peer=self._name, why=exc or "closed")
         self._hub.gone(self)
 
@@ -94,6 +101,14 @@ class Connection(asyncio.Protocol):
         """Send messages at once; asyncio keeps what the kernel does not take."""
         if not self._transport.is_closing():
             self._transport.write(b"".join(encode(request_id, each) for each in messages))
+
+    def notify(self, notice: Notice) -> None:
+        """Send what nobody asked for; a client that does not read is dropped (PROTOCOL 2.5)."""
+        if self.buffered > MAX_UNREAD:
+            tell(WARNING, "slow", peer=self._name, buffered=self.buffered)
+            self._transport.abort()
+        else:
+            self.send(0, notice)
 
     def stream(self, request_id: int, parts: Iterator[Message]) -> None:
         """Send a long answer in parts, the closing one included, as fast as the client reads."""

@@ -26,6 +26,7 @@ from toom_server.line_writer import LineWriter
 from toom_server.outcomes import Outcome, ReadPlan, Session
 from toom_server.store import Store, StoreError
 
+MOST: Final = 1 << 20  # connections, where nobody says how many; more than any system grants
 FAREWELL: Final = 1.0  # seconds that slow clients have to take their last replies
 
 
@@ -57,7 +58,11 @@ class Observer(Protocol):
 class Hub:
     """The one place that changes the conference; owns every connection."""
 
-    def __init__(self, conference: Conference, store: Store, console: LineWriter) -> None:
+    def __init__(
+        self, conference: Conference, store: Store, console: LineWriter, *, most: int = MOST
+    ) -> None:
+        """Serve at most so many connections at a time; who comes then is sent away."""
+        self._most = most
         self._conference = conference
         self._store = store
         self._console = console
@@ -75,9 +80,12 @@ class Hub:
 
     # --- called by connections ----------------------------------------------------------------
 
-    def joined(self, connection: Connection) -> None:
-        """Note a new connection."""
+    def joined(self, connection: Connection) -> bool:
+        """Note a new connection; False: there is no room for it."""
+        if len(self._connections) >= self._most:
+            return False
         self._connections[connection.session] = connection
+        return True
 
     def submit(self, connection: Connection, request_id: int, request: Request) -> None:
         """Take a request; it is answered in order of arrival."""
@@ -228,7 +236,7 @@ class Hub:
         if outcome.notice is not None:
             target, notice = outcome.notice
             if target in self._connections:
-                self._connections[target].send(0, notice)
+                self._connections[target].notify(notice)
         if outcome.console:
             self._console.say(outcome.console)
         if outcome.audit:

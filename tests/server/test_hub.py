@@ -5,10 +5,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.server.running import BareClient, Running, running
+from tests.server.running import PATIENCE, BareClient, Running, running
 from toom_protocol import messages as m
 from toom_protocol.codec import encode
 from toom_protocol.lines import ActiveUser
@@ -20,7 +21,7 @@ from toom_server.store import FileStore, StoreError
 EPOCH = "1 Jan 1970 00:00:00"
 
 
-def play(directory: Path, story: Callable[[Running], Awaitable[None]], **named: FileStore) -> None:
+def play(directory: Path, story: Callable[[Running], Awaitable[None]], **named: Any) -> None:
     async def run() -> None:
         async with running(directory, **named) as server:
             await story(server)
@@ -277,3 +278,45 @@ def test_a_log_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         assert await yoda.ask(m.Ping()) == m.Pong()
 
     play(tmp_path, story)
+
+
+def test_a_client_that_reads_nothing_is_dropped_when_a_notice_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toom_server.connection.MAX_UNREAD", 1000)
+    line = "{}; 1 Jan 2026 00:00:00; Yoda; " + "x" * 8000 + "\n"
+    (tmp_path / "messagelog.txt").write_text("".join(map(line.format, range(1, 2001))))
+
+    async def story(server: Running) -> None:
+        yoda, deaf = await server.client(), await server.client()
+        await yoda.log_in("Yoda")
+        await deaf.log_in("Han")
+        deaf.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        deaf.send(2, m.ReadMessages(m.LogChoice.BROADCASTS, "1 Jan 2022 00:00:00"))
+        async with asyncio.timeout(PATIENCE):
+            while server.hub.buffered <= 1000:
+                assert isinstance(await yoda.ask(m.Ping()), m.Pong)
+        assert isinstance(await yoda.ask(m.Locate("Han")), m.Located)
+        async with asyncio.timeout(PATIENCE):
+            while len(server.lines("userlog.txt")) > 1:
+                assert isinstance(await yoda.ask(m.Ping()), m.Pong)
+
+    play(tmp_path, story)
+
+
+def test_who_comes_when_all_places_are_taken_is_sent_away(tmp_path: Path) -> None:
+    async def story(server: Running) -> None:
+        yoda, luke = await server.client(), await server.client()
+        await yoda.log_in("Yoda")
+        await luke.log_in("Luke")
+        third = await server.client()
+        await third.ended()
+        assert server.hub.connections == 2
+        luke.writer.close()
+        async with asyncio.timeout(PATIENCE):
+            while server.hub.connections > 1:
+                assert isinstance(await yoda.ask(m.Ping()), m.Pong)
+        han = await server.client()
+        await han.log_in("Han")
+
+    play(tmp_path, story, most=2)
