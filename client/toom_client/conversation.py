@@ -56,7 +56,7 @@ class Conversation:
             return await self._talk(udp_port, instance)
         except ServerGone:
             await self._give_up_transfers()
-            self._screen.line(wording.SERVER_GONE)
+            self._screen.line(wording.say_end(self._link.sent_away))
             return REFUSED
 
     async def _talk(self, udp_port: int, instance: bytes) -> int:

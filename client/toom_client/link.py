@@ -9,6 +9,7 @@ from toom_protocol.codec import PREFACE, Decoder, Frame, encode
 from toom_protocol.liveness import PING_INTERVAL, SILENCE_LIMIT
 from toom_protocol.messages import (
     ActiveLines,
+    Cause,
     Expected,
     LogLines,
     Message,
@@ -16,6 +17,7 @@ from toom_protocol.messages import (
     Pong,
     Reply,
     Request,
+    SentAway,
     Unknown,
 )
 
@@ -37,6 +39,7 @@ class Link(asyncio.Protocol):
         self._next_id = 1
         self._last_heard = time.monotonic()
         self._paused = False
+        self.sent_away: Cause | None = None  # what the server said before it ended the connection
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._heart = asyncio.create_task(self._beat())
 
@@ -96,6 +99,8 @@ class Link(asyncio.Protocol):
             return
         if isinstance(message, Expected):
             self._on_notice(message)
+        elif isinstance(message, SentAway):
+            self.sent_away = message.cause
         elif frame.request_id in self._replies and isinstance(message, get_args(Reply)):
             self._replies[frame.request_id].put_nowait(cast(Reply, message))
             self._pace()

@@ -7,6 +7,7 @@ from toom_client.transfers import Received, ReceiveFailed, Report, SendFailed, U
 from toom_protocol import messages as m
 from toom_protocol.errors import MalformedLine
 from toom_protocol.lines import parse_active_user, parse_post
+from toom_protocol.liveness import LOGIN_LIMIT
 from toom_protocol.timestamps import format_timestamp
 
 WELCOME = "Welcome to TOOM!"
@@ -86,6 +87,13 @@ class Teller:
             self._told += 1
             at = format_timestamp(post.at)
             yield f"#{post.number}; {post.username}: {post.text} at {at}."
+
+
+def say_end(cause: m.Cause | None) -> str:
+    """Word the end of the connection, for which the server may have told a cause (SPEC S11)."""
+    if cause is m.Cause.NO_LOG_IN:
+        return f"Nobody has logged in here for {LOGIN_LIMIT:.0f} s."
+    return SERVER_GONE
 
 
 def say_reply(reply: m.Reply) -> str:

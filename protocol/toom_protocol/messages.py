@@ -35,6 +35,12 @@ class LogChoice(IntEnum):
     ROOMS = 2
 
 
+class Cause(IntEnum):
+    """Why the server ends a connection."""
+
+    NO_LOG_IN = 1  # nobody has logged in for `LOGIN_LIMIT`; PROTOCOL 2.4
+
+
 # --- requests: client to server, 1 to 63 (PROTOCOL 3.1) -------------------------------------------
 
 
@@ -299,6 +305,14 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
+class SentAway:
+    """The server ends this connection, and says why."""
+
+    KIND: ClassVar = 129
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A frame of a kind that this version does not know; never sent (PROTOCOL 2.3)."""
 
@@ -328,5 +342,5 @@ Reply = (
     | NotStored
     | Pong
 )
-Notice = Expected
+Notice = Expected | SentAway
 Message = Request | Reply | Notice

@@ -6,7 +6,6 @@ import signal as signals
 from toom_scenarios import HostFile, Server, Stage, scenario
 from toom_scenarios.spec import (
     AT,
-    BROADCAST_ON_CONSOLE,
     BROADCAST_SENT,
     LONG_AGO,
     NO_NEW_MESSAGE,
@@ -201,16 +200,18 @@ def the_hidden_folder_is_lost(stage: Stage) -> None:
     talk.check(log_of(server))
 
 
-def lines_at_start(stage: Stage, server: Server, talk: Talk) -> int:
-    """Start the server and let Yoda say something. Returns how many lines its console shows before."""
+def lines_of_a_session(stage: Stage, server: Server, room: int, talk: Talk, in_room: Talk) -> int:
+    """Start the server, let Yoda say and read the same every time, stop it. Returns how many lines its console has shown; only then all are there, since they come in two streams."""
     server.starts_again()
     (yoda,) = seats(stage, "Yoda")
-    said = broadcasts(yoda, "the server is up", talk)
-    line = BROADCAST_ON_CONSOLE.format(
-        user="Yoda", number=said.number, text=said.text, at=re.escape(said.at)
-    )
-    server.sees(line)
-    return next(number for number, each in enumerate(server.log) if re.fullmatch(line, each))
+    broadcasts(yoda, "the server is up", talk)
+    says(yoda, room, "in the room too", in_room)
+    talk.check(log_of(server))
+    in_room.check(server.file(room_log(room)))
+    assert yoda.asks(f"RDM b {LONG_AGO}") == [said.read_line for said in talk.said]
+    assert yoda.asks(f"RDM s {LONG_AGO}") == reading(room, *in_room.said)
+    server.stops()
+    return len(server.log)
 
 
 @scenario("S13.7", builds_on=SURVIVING, seconds=5)
@@ -218,36 +219,24 @@ def logs_are_shortened_and_deleted(stage: Stage) -> None:
     """While the server is down the last broadcast is cut off, then a room's log deleted, then the broadcasts: each costs a line of warning, and numbers go on after what is there."""
     server = stage.server(attempts=3)
     yoda, _ = seats(stage, "Yoda", "Han")
-    talk, room = Talk(), room_of(yoda, "Han")
+    talk, in_room, room = Talk(), Talk(), room_of(yoda, "Han")
     for text in ("first", "second", "third"):
         broadcasts(yoda, text, talk)
-    for text in ("one", "two"):
-        says(yoda, room, text, Talk())
+    says(yoda, room, "one", in_room)
     server.stops()
-    usual = lines_at_start(stage, server, talk)  # when nobody has touched anything
+    usual = lines_of_a_session(stage, server, room, talk, in_room)  # nobody has touched anything
 
-    server.stops()
     del talk.said[2:]
     server.host.put("messagelog.txt", "".join(f"{said.log_line}\n" for said in talk.said))
-    warned = lines_at_start(stage, server, talk)
-    talk.check(log_of(server))  # 1 and 2 are there, and what was said since is 3
+    warned = lines_of_a_session(stage, server, room, talk, in_room)
     assert warned - usual == 1, f"{warned - usual} lines of warning that messagelog.txt is shorter"
 
-    server.stops()
     server.host.remove(room_log(room))
-    warned = lines_at_start(stage, server, talk)
+    in_room.said.clear()
+    warned = lines_of_a_session(stage, server, room, talk, in_room)
     assert warned - usual == 1, f"{warned - usual} lines of warning that a room's log is gone"
-    (han,) = seats(stage, "Han")
-    said = says(han, room, "anew", Talk())
-    assert said.number == 1
-    server.file(room_log(room)).has_lines([re.escape(said.log_line)])
-    assert han.asks(f"RDM s {LONG_AGO}") == reading(room, said)
-    assert han.asks(f"RDM b {LONG_AGO}") == [each.read_line for each in talk.said]
 
-    server.stops()
     server.host.remove("messagelog.txt")
-    anew = Talk()
-    warned = lines_at_start(stage, server, anew)
+    talk.said.clear()
+    warned = lines_of_a_session(stage, server, room, talk, in_room)
     assert warned - usual == 1, f"{warned - usual} lines of warning that messagelog.txt is gone"
-    assert anew.said[0].number == 1
-    anew.check(log_of(server))

@@ -8,7 +8,7 @@ from logging import INFO, WARNING
 from typing import TYPE_CHECKING, Final, cast
 
 from toom_protocol.codec import PREFACE, REQUEST_KINDS, Decoder, encode
-from toom_protocol.messages import Message, Notice, Request, Unknown, Unsupported
+from toom_protocol.messages import Cause, Message, Notice, Request, SentAway, Unknown, Unsupported
 from toom_server.events import tell
 from toom_server.outcomes import Session
 
@@ -35,6 +35,7 @@ class Connection(asyncio.Protocol):
         self._turn_due = False  # the next turn of the streams is scheduled
         self._last_buffered = 0  # bytes that waited to be sent at the last look
         self._last_progress = time.monotonic()
+        self._last_guest = self._last_progress  # when somebody was last seen logged in
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -115,6 +116,15 @@ class Connection(asyncio.Protocol):
         self._streams.append((request_id, parts))
         if not self._turn_due:  # one chain of turns, however many answers wait
             self._write_streams()
+
+    def send_away_if_late(self, now: float, limit: float) -> None:
+        """Tell a client that has not logged in for `limit` seconds so, and let it go."""
+        if self.session.username is not None:
+            self._last_guest = now
+        elif now - self._last_guest > limit and not self._transport.is_closing():
+            tell(INFO, "late", peer=self._name)
+            self.send(0, SentAway(Cause.NO_LOG_IN))
+            self._transport.close()
 
     def close_if_silent(self, now: float, limit: float) -> None:
         """Drop a client that has neither spoken nor read for `limit` seconds (SPEC S3)."""

@@ -16,7 +16,7 @@ from logging import ERROR
 from typing import Final, Protocol
 
 from toom_protocol.lines import ActiveUser
-from toom_protocol.liveness import SILENCE_LIMIT, SWEEP_INTERVAL
+from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT, SWEEP_INTERVAL
 from toom_protocol.messages import End, LogLines, Message, NotStored, Request
 from toom_server.conference import Conference, Instant
 from toom_server.connection import Connection
@@ -109,9 +109,14 @@ class Hub:
                 self._schedule()  # the disk may have room by now
 
     def drop_silent(self, now: float) -> None:
-        """Drop clients that have been silent too long (SPEC S3); seconds, monotonic clock."""
+        """Drop clients that have been silent too long (SPEC S3), or have not logged in.
+
+        Args:
+            now: seconds, monotonic clock.
+        """
         for connection in list(self._connections.values()):
             connection.close_if_silent(now, SILENCE_LIMIT)
+            connection.send_away_if_late(now, LOGIN_LIMIT)
 
     @property
     def connections(self) -> int:

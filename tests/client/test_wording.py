@@ -2,7 +2,7 @@
 
 import pytest
 
-from toom_client.wording import Teller, say_login_fault, say_reply
+from toom_client.wording import Teller, say_end, say_login_fault, say_reply
 from toom_protocol import messages as m
 
 AT = "1 Jun 2022 16:05:00"
@@ -90,3 +90,8 @@ def test_broadcasts_have_no_heading() -> None:
 
 def test_goodbye() -> None:
     assert told(m.LogOut(), m.LoggedOut()) == ["Bye, Yoda!"]
+
+
+def test_the_end_of_the_connection() -> None:
+    assert say_end(None) == "The server is gone."
+    assert say_end(m.Cause.NO_LOG_IN) == "Nobody has logged in here for 120 s."

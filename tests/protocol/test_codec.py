@@ -22,6 +22,7 @@ _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     m.LoginFault: st.sampled_from(m.LoginFault),
     m.RoomFault: st.sampled_from(m.RoomFault),
     m.LogChoice: st.sampled_from(m.LogChoice),
+    m.Cause: st.sampled_from(m.Cause),
 }
 
 

@@ -13,7 +13,7 @@ from tests.server.running import PATIENCE, BareClient, Running, running
 from toom_protocol import messages as m
 from toom_protocol.codec import encode
 from toom_protocol.lines import ActiveUser
-from toom_protocol.liveness import SILENCE_LIMIT
+from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT
 from toom_server.connection import MAX_UNANSWERED
 from toom_server.entries import Entry
 from toom_server.store import FileStore, StoreError
@@ -300,6 +300,22 @@ def test_a_client_that_reads_nothing_is_dropped_when_a_notice_comes(
         async with asyncio.timeout(PATIENCE):
             while len(server.lines("userlog.txt")) > 1:
                 assert isinstance(await yoda.ask(m.Ping()), m.Pong)
+
+    play(tmp_path, story)
+
+
+def test_who_does_not_log_in_is_told_and_let_go(tmp_path: Path) -> None:
+    async def story(server: Running) -> None:
+        yoda, guest = await server.client(), await server.client()
+        await yoda.log_in("Yoda")
+        assert isinstance(await guest.ask(m.Ping()), m.Pong)
+        late = time.monotonic() + LOGIN_LIMIT
+        for moment in (late - 1, late + 1):
+            for connection in server.hub._connections.values():
+                connection.send_away_if_late(moment, LOGIN_LIMIT)
+        assert await guest.receive() == (0, m.SentAway(m.Cause.NO_LOG_IN))
+        await guest.ended()
+        assert isinstance(await yoda.ask(m.Ping()), m.Pong)
 
     play(tmp_path, story)
 
