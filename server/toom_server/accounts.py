@@ -4,12 +4,18 @@ Belongs here: reading the file's text and comparing passwords. Does not: countin
 (doorkeeper.py), opening files (app.py).
 """
 
+import hashlib
 import hmac
+import secrets
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from toom_protocol.texts import fault_of_account_word
+from toom_server.passwords import fault_of_hash, is_hash, matches
+
+DIGEST_SIZE: Final = 32  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +35,20 @@ class BadCredentials(Exception):
 
 
 class Accounts:
-    """The names and passwords, both case-sensitive."""
+    """The names and passwords, both case-sensitive; a password may be a hash of one.
+
+    Checking a hash is slow on purpose. So it is done beforehand, by `prove`, in a thread; whoever
+    has given the right password is then remembered by a digest under a key of this object, and
+    `verify` is quick. Where one password is a hash, every other attempt takes as long as that, so
+    that time tells nothing about names.
+    """
 
     def __init__(self, passwords: Mapping[str, str]) -> None:
-        self._passwords = dict(passwords)
+        self._passwords = {name: word for name, word in passwords.items() if not is_hash(word)}
+        self._hashes = {name: word for name, word in passwords.items() if is_hash(word)}
+        self._proved: dict[str, bytes] = {}  # digests of passwords that were right
+        self._key = secrets.token_bytes(DIGEST_SIZE)
+        self._anybodys = next(iter(self._hashes.values()), "")  # takes as long as any other
 
     @classmethod
     def parse(cls, content: bytes) -> "Accounts":
@@ -64,17 +80,38 @@ class Accounts:
 
     def __contains__(self, username: object) -> bool:
         """Tell whether there is an account of this name."""
-        return username in self._passwords
+        return username in self._passwords or username in self._hashes
 
     def __len__(self) -> int:
         """Count the accounts."""
-        return len(self._passwords)
+        return len(self._passwords) + len(self._hashes)
 
     def verify(self, username: str, password: str) -> bool:
-        """Tell whether the password is right; an unknown name costs the same comparison."""
+        """Tell whether the password is right; an unknown name costs the same comparison.
+
+        A password that has only a hash must have been proved before (`must_prove`).
+        """
+        if username in self._hashes:
+            return hmac.compare_digest(self._proved.get(username, b""), self._digest(password))
         expected = self._passwords.get(username)
         same = hmac.compare_digest((expected or "").encode(), password.encode())
         return same and expected is not None
+
+    def must_prove(self, username: str, password: str) -> bool:
+        """Tell whether `prove` must come before `verify`."""
+        if not self._hashes:
+            return False
+        return not hmac.compare_digest(self._proved.get(username, b""), self._digest(password))
+
+    def prove(self, username: str, password: str) -> None:
+        """Check a password against its hash, and remember it when it is right. Slow; any thread."""
+        word = self._hashes.get(username)
+        if matches(word or self._anybodys, password) and word is not None:
+            self._proved[username] = self._digest(password)
+
+    def _digest(self, password: str) -> bytes:
+        words = password.encode(errors="surrogatepass")
+        return hashlib.blake2b(words, key=self._key, digest_size=DIGEST_SIZE).digest()
 
 
 def _account(raw: bytes) -> Iterator[tuple[str, str]]:
@@ -93,4 +130,6 @@ def _account(raw: bytes) -> Iterator[tuple[str, str]]:
             raise ValueError(f"the {what} cannot be one: {fault}")
     if ";" in username:
         raise ValueError("the name holds a `;`")
+    if is_hash(rest[0]) and (fault := fault_of_hash(rest[0])):
+        raise ValueError(fault)
     yield username, rest[0]

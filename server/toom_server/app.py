@@ -49,6 +49,7 @@ _EXAMPLES = """examples:
   toom-server 4000 3 --directory /srv/toom
   toom-server --check --directory /srv/toom         are the accounts and logs there in order?
   toom-server 4000 3 --log-format json --metrics 9100
+  toom-server hash --in-place credentials.txt       hashes instead of passwords
 
 signals: TERM ends it, HUP has it read credentials.txt again
 """
@@ -66,7 +67,12 @@ def run() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the server until it is told to stop; give the exit status."""
     _open_what_is_closed()
-    options = _parse(sys.argv[1:] if argv is None else argv)
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["hash"]:
+        from toom_server import hashing
+
+        return hashing.main(argv[1:])
+    options = _parse(argv)
     if options.credentials is None:
         options.credentials = options.directory / "credentials.txt"
     try:

@@ -60,6 +60,21 @@ class Conference:
         self._last = dict(history.last)
         self._next_room_id = history.next_room_id
 
+    @property
+    def accounts(self) -> Accounts:
+        """Who may log in, at the moment."""
+        return self._accounts
+
+    def must_prove(self, session: Session, request: m.LogIn, now: float) -> bool:
+        """Tell whether a password must be proved, which is slow, before `handle` gets it.
+
+        Args:
+            now: seconds, monotonic clock; a blocked account's password proves nothing.
+        """
+        if session.username is not None or self._doorkeeper.is_blocked(request.username, now=now):
+            return False
+        return self._accounts.must_prove(request.username, request.password)
+
     def use_accounts(self, accounts: Accounts) -> None:
         """Take other accounts from now on; who is logged in stays, failures and blocks too."""
         self._accounts = accounts

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from toom_protocol.lines import ActiveUser
 from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT, SWEEP_INTERVAL
-from toom_protocol.messages import End, LogLines, Message, NotStored, Request
+from toom_protocol.messages import End, LogIn, LogLines, Message, NotStored, Ping, Request
 from toom_server.conference import Conference, Instant
 from toom_server.connection import Connection
 from toom_server.entries import Entry
@@ -26,6 +26,7 @@ from toom_server.line_writer import LineWriter
 from toom_server.outcomes import Outcome, ReadPlan, Session
 from toom_server.store import Store, StoreError
 
+PROVERS: Final = 2  # passwords that are proved at a time; the others wait, and the loop goes on
 MOST: Final = 1 << 20  # connections, where nobody says how many; more than any system grants
 FAREWELL: Final = 1.0  # seconds that slow clients have to take their last replies
 
@@ -77,6 +78,9 @@ class Hub:
         self._idle = asyncio.Event()  # no batch is under way
         self._idle.set()
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
+        self._provers = ThreadPoolExecutor(PROVERS, thread_name_prefix="passwords")
+        # Whose password is being proved, and what they have sent since.
+        self._proving: dict[Connection, list[tuple[int, Request]]] = {}
 
     # --- called by connections ----------------------------------------------------------------
 
@@ -89,7 +93,15 @@ class Hub:
 
     def submit(self, connection: Connection, request_id: int, request: Request) -> None:
         """Take a request; it is answered in order of arrival."""
-        self._arrive(_Arrival(connection, request_id, request))
+        if connection in self._proving and not isinstance(request, Ping):
+            self._proving[connection].append((request_id, request))
+        elif isinstance(request, LogIn) and self._conference.must_prove(
+            connection.session, request, time.monotonic()
+        ):
+            self._proving[connection] = []
+            self._prove(connection, request_id, request)
+        else:
+            self._arrive(_Arrival(connection, request_id, request))
 
     def gone(self, connection: Connection) -> None:
         """Note that a connection has ended."""
@@ -153,8 +165,33 @@ class Hub:
             async with asyncio.timeout(FAREWELL):
                 if self._connections:
                     await self._empty.wait()
+        self._provers.shutdown(wait=False, cancel_futures=True)
         self._disk.shutdown(wait=True)
         self._console.close()
+
+    # --- passwords that have only a hash --------------------------------------------------------
+
+    def _prove(self, connection: Connection, request_id: int, request: LogIn) -> None:
+        """Check a password beside the loop; what this connection sends meanwhile waits."""
+        accounts = self._conference.accounts
+        proof = asyncio.get_running_loop().run_in_executor(
+            self._provers, accounts.prove, request.username, request.password
+        )
+
+        def proved(done: "asyncio.Future[None]") -> None:
+            if done.cancelled():
+                return
+            done.result()
+            if connection.session not in self._connections:
+                del self._proving[connection]
+            elif self._conference.accounts is not accounts:  # they were read again meanwhile
+                self._prove(connection, request_id, request)
+            else:
+                self._arrive(_Arrival(connection, request_id, request))
+                for later in self._proving.pop(connection):
+                    self.submit(connection, *later)
+
+        proof.add_done_callback(proved)
 
     # --- one batch ----------------------------------------------------------------------------
 

@@ -77,11 +77,15 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    directory: Path, *, store: Store | None = None, most: int = MOST
+    directory: Path,
+    *,
+    store: Store | None = None,
+    most: int = MOST,
+    accounts: Accounts | None = None,
 ) -> AsyncIterator[Running]:
     own = store or FileStore(directory)
     history = own.load()
-    accounts = Accounts(dict.fromkeys(("Yoda", "Han", "Luke"), "pw"))
+    accounts = accounts or Accounts(dict.fromkeys(("Yoda", "Han", "Luke"), "pw"))
     conference = Conference(accounts, 3, history, lambda: (7, b"k" * 32))
     hub = Hub(conference, own, LineWriter(sys.stdout), most=most)
     loop = asyncio.get_running_loop()

@@ -1,0 +1,102 @@
+"""Passwords as hashes that are slow on purpose, in credentials.txt instead of the words themselves.
+
+Belongs here: the form of a hash, making and checking one. Does not: who has which (accounts.py).
+
+Source: the PHC string format (`$scrypt$ln=14,r=8,p=5$salt$hash`, base64 without padding), RFC 7914
+(scrypt), RFC 9106 (Argon2).
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from typing import Final
+
+PREFIXES: Final = ("$scrypt$", "$argon2id$")
+LOG_COST: Final = 14  # N = 2^14 with r = 8 takes 16 MiB
+BLOCK: Final = 8
+PARALLEL: Final = 5  # with these two as slow as OWASP's Password Storage Cheat Sheet (2024) asks
+SALT_SIZE: Final = 16  # bytes
+HASH_SIZE: Final = 32  # bytes
+MOST_MEMORY: Final = 1 << 30  # bytes that a hash of the file may ask for
+_SCRYPT: Final = re.compile(
+    r"\$scrypt\$ln=([1-9]\d?),r=([1-9]\d{0,2}),p=([1-9]\d{0,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)"
+)
+
+
+def is_hash(word: str) -> bool:
+    """Tell whether a password of credentials.txt is meant as a hash of one."""
+    return word.startswith(PREFIXES)
+
+
+def fault_of_hash(word: str) -> str | None:
+    """Say why a hash cannot be used; None when it can."""
+    if word.startswith("$argon2id$"):
+        try:
+            import argon2
+
+            argon2.extract_parameters(word)
+        except ImportError:
+            return "its hash needs the library argon2-cffi: pip install 'toom[argon2]'"
+        except ValueError:
+            return "its hash is no Argon2id hash"
+        return None
+    found = _SCRYPT.fullmatch(word)
+    if found is None or any(len(text) % 4 == 1 for text in found.groups()[3:]):
+        return "its hash is not `$scrypt$ln=…,r=…,p=…$salt$hash`"
+    cost, block, _ = map(int, found.groups()[:3])
+    if 128 * block << cost > MOST_MEMORY:
+        return "its hash asks for more than 1 GiB"
+    return None
+
+
+def new_hash(password: str) -> str:
+    """Hash a password with a fresh salt."""
+    salt = secrets.token_bytes(SALT_SIZE)
+    made = _scrypt(password, salt, LOG_COST, BLOCK, PARALLEL, HASH_SIZE)
+    parameters = f"ln={LOG_COST},r={BLOCK},p={PARALLEL}"
+    return f"$scrypt${parameters}${_written(salt)}${_written(made)}"
+
+
+def matches(word: str, password: str) -> bool:
+    """Tell whether a password has this hash; it takes as long as it was made to."""
+    if word.startswith("$argon2id$"):
+        return _has_argon2_hash(word, password)
+    found = _SCRYPT.fullmatch(word)
+    if found is None:
+        return False
+    cost, block, parallel = map(int, found.groups()[:3])
+    salt, expected = (_read(each) for each in found.groups()[3:])
+    made = _scrypt(password, salt, cost, block, parallel, len(expected))
+    return hmac.compare_digest(made, expected)
+
+
+def _has_argon2_hash(word: str, password: str) -> bool:
+    import argon2
+
+    try:
+        return argon2.PasswordHasher().verify(word, password)
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False
+
+
+def _scrypt(password: str, salt: bytes, cost: int, block: int, parallel: int, size: int) -> bytes:
+    memory = 128 * block * ((1 << cost) + parallel + 2)  # what OpenSSL counts, with some room
+    return hashlib.scrypt(
+        password.encode(errors="surrogatepass"),
+        salt=salt,
+        n=1 << cost,
+        r=block,
+        p=parallel,
+        maxmem=2 * memory,
+        dklen=size,
+    )
+
+
+def _written(data: bytes) -> str:
+    return base64.b64encode(data).decode().rstrip("=")
+
+
+def _read(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4))

@@ -1,0 +1,190 @@
+"""Hashes in credentials.txt: their form, the log-in with them, `toom-server hash`."""
+
+import asyncio
+import base64
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.server.running import PATIENCE, Running, running
+from toom_protocol import messages as m
+from toom_server.accounts import Accounts, BadCredentials
+from toom_server.passwords import fault_of_hash, matches, new_hash
+
+Dialogue = Callable[[Running], Awaitable[None]]
+SERVER = [sys.executable, str(Path(__file__).parents[2] / "server" / "server.py")]
+RFC_7914 = bytes.fromhex(  # section 12, the third vector; its first 32 bytes are the hash so long
+    "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"
+    "d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887"
+)
+
+
+def phc(cost: int, block: int, parallel: int, salt: bytes, made: bytes) -> str:
+    words = (base64.b64encode(each).decode().rstrip("=") for each in (salt, made))
+    return f"$scrypt$ln={cost},r={block},p={parallel}${'$'.join(words)}"
+
+
+def quick(password: str) -> str:
+    """A hash that is made in no time."""
+    made = hashlib.scrypt(password.encode(), salt=b"salt", n=16, r=8, p=1, dklen=32)
+    return phc(4, 8, 1, b"salt", made)
+
+
+def test_a_hash_of_the_standard() -> None:
+    word = phc(14, 8, 1, b"SodiumChloride", RFC_7914)
+    assert fault_of_hash(word) is None
+    assert matches(word, "pleaseletmein")
+    assert not matches(word, "pleaseletmeout")
+
+
+def test_two_hashes_of_one_password_differ_and_fit() -> None:
+    one, two = new_hash("jedi"), new_hash("jedi")
+    assert one != two
+    assert fault_of_hash(one) is None
+    assert matches(one, "jedi")
+    assert not matches(one, "Jedi")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("$scrypt$", "$scrypt$ln=14,r=8,p=1$$", "$scrypt$ln=99,r=8,p=1$c2FsdA$c2FsdA"),
+        *("$scrypt$ln=14,r=8,p=1$c2FsdA", "$scrypt$ln=0,r=8,p=1$c2FsdA$c2FsdA", "$argon2id$x"),
+        "$scrypt$ln=14,r=8,p=1$c2Fsd$c2FsdA",
+    ],
+)
+def test_what_is_no_hash_is_refused_at_start(word: str) -> None:
+    with pytest.raises(BadCredentials) as caught:
+        Accounts.parse(f"Han solo\nYoda {word}\n".encode())
+    assert [(line.number, "its hash" in line.reason) for line in caught.value.lines] == [(2, True)]
+
+
+def test_a_hash_is_proved_before_it_is_verified() -> None:
+    accounts = Accounts.parse(f"Yoda {quick('jedi')}\nHan solo\n".encode())
+    assert ("Yoda" in accounts, "Han" in accounts, len(accounts)) == (True, True, 2)
+    for name, password, right in (
+        *(("Yoda", "sith", False), ("Yoda", "jedi", True), ("Yoda", quick("jedi"), False)),
+        *(("Han", "luke", False), ("Han", "solo", True), ("Maul", "", False)),
+    ):
+        assert accounts.must_prove(name, password), "time would tell which names there are"
+        accounts.prove(name, password)
+        assert accounts.verify(name, password) is right
+    assert not accounts.must_prove("Yoda", "jedi"), "who was right once is let in at once"
+    assert accounts.must_prove("Yoda", "sith")
+
+
+def test_without_hashes_nothing_is_slow() -> None:
+    assert not Accounts.parse(b"Yoda jedi\n").must_prove("Yoda", "sith")
+
+
+def test_argon2_where_its_library_is() -> None:
+    argon2 = pytest.importorskip("argon2")
+    hasher = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    accounts = Accounts.parse(f"Yoda {hasher.hash('jedi')}\n".encode())
+    for password, right in (("sith", False), ("jedi", True)):
+        accounts.prove("Yoda", password)
+        assert accounts.verify("Yoda", password) is right
+
+
+def test_log_in_and_more_in_one_go(tmp_path: Path) -> None:
+    """What is sent behind the log-in waits for it; a wrong password is one; others come in too."""
+    accounts = Accounts({"Yoda": quick("jedi"), "Han": "pw"})
+
+    async def dialogue(server: Running) -> None:
+        yoda = await server.client()
+        for number, password in enumerate(("sith", "jedi"), start=1):
+            yoda.send(number, m.LogIn("Yoda", password, 8000))
+        yoda.send(3, m.Broadcast("hello"))
+        assert await yoda.receive() == (1, m.LoginFailed(m.LoginFault.WRONG))
+        assert await yoda.receive() == (2, m.LoggedIn("Yoda"))
+        number, reply = await yoda.receive()
+        assert (number, type(reply)) == (3, m.BroadcastSent)
+        han = await server.client()
+        await han.log_in("Han")
+
+    play(tmp_path, accounts, dialogue)
+
+
+def test_who_is_gone_before_the_proof_is_not_logged_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = Accounts({"Yoda": quick("jedi"), "Han": quick("pw")})
+    released, prove = threading.Event(), accounts.prove
+
+    def slow(name: str, password: str) -> None:
+        released.wait(PATIENCE)
+        prove(name, password)
+
+    monkeypatch.setattr(accounts, "prove", slow)
+
+    async def dialogue(server: Running) -> None:
+        yoda, han = await server.client(), await server.client()
+        yoda.send(1, m.LogIn("Yoda", "jedi", 8000))
+        assert isinstance(await yoda.ask(m.Ping(), 0), m.Pong), "pings do not wait"
+        yoda.writer.transport.abort()
+        async with asyncio.timeout(PATIENCE):
+            while server.hub.connections > 1:
+                assert isinstance(await han.ask(m.Ping(), 0), m.Pong)
+        released.set()
+        await han.log_in("Han")
+        assert [line.split("; ")[2] for line in server.lines("userlog.txt")] == ["Han"]
+
+    play(tmp_path, accounts, dialogue)
+
+
+def play(directory: Path, accounts: Accounts, dialogue: Dialogue) -> None:
+    async def story() -> None:
+        async with running(directory, accounts=accounts) as server:
+            await dialogue(server)
+
+    asyncio.run(story())
+
+
+def hashing(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*SERVER, "hash", *arguments],
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_one_password() -> None:
+    done = hashing(given="jedi\n")
+    assert done.returncode == 0
+    assert matches(done.stdout.strip(), "jedi")
+    for given, fault in (("", "empty"), ("a b\n", "space"), ("a\tb\n", "control")):
+        done = hashing(given=given)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert fault in done.stderr
+
+
+def test_a_file_is_migrated_in_place(tmp_path: Path) -> None:
+    file = tmp_path / "credentials.txt"
+    kept = quick("solo")
+    file.write_bytes(f"Yoda jedi\r\n\nHan {kept}".encode())
+    file.chmod(0o640)
+    assert hashing(str(file)).stdout.splitlines()[1] == f"Han {kept}"
+    assert file.read_text().startswith("Yoda jedi")
+    assert hashing("--in-place", str(file)).returncode == 0
+    yoda, han = file.read_text().splitlines()
+    assert (han, os.stat(file).st_mode & 0o777) == (f"Han {kept}", 0o640)
+    assert matches(yoda.removeprefix("Yoda "), "jedi")
+    assert [path.name for path in tmp_path.iterdir()] == ["credentials.txt"]
+
+
+def test_a_file_that_is_none_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "credentials.txt"
+    file.write_text("Yoda\n")
+    done = hashing("--in-place", str(file))
+    assert (done.returncode, file.read_text()) == (2, "Yoda\n")
+    assert "credentials.txt, line 1" in done.stderr
+    assert hashing(str(tmp_path / "nowhere")).returncode == 2
