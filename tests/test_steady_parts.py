@@ -1,6 +1,8 @@
 """The parts of `make steady`: which runs, which sources, which load, and what they come to."""
 
+import os
 import subprocess
+import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.steady import census
 from tests.steady.__main__ import main
 from tests.steady.ledger import Ledger, Row
 from tests.steady.load import busy
@@ -18,7 +21,7 @@ from tests.steady.summary import summary, table
 from tests.steady.tree import identity
 from toom_scenarios.deadline import Deadline, wait_for
 from toom_scenarios.errors import Broken
-from toom_scenarios.processes import process
+from toom_scenarios.processes import process, processes
 from toom_scenarios.results import Status
 
 
@@ -149,3 +152,35 @@ def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
+
+
+STAGE_THAT_LEAVES_AN_ORPHAN = """
+import subprocess, sys, tempfile
+from pathlib import Path
+from toom_scenarios.deadline import Deadline, wait_for
+from toom_scenarios.hosts.namespaces import Switch, possible
+from toom_scenarios.processes import children
+with tempfile.TemporaryDirectory() as folder:
+    rootless, why = possible(Path(folder))
+    if rootless is None:
+        print(why)
+        sys.exit(4)
+    switch = Switch(Path(folder), rootless=rootless)
+    inside = subprocess.Popen([*switch.enter(), "sleep", "1000"])
+    wait_for(lambda: children(inside.pid), Deadline(10))
+    inside.kill()
+    inside.wait()
+    switch.close()
+"""
+
+
+def test_what_a_pid_namespace_leaves_is_reaped_to_its_first_process(tmp_path: Path) -> None:
+    with census.adopting():
+        footing = census.before("marker", tmp_path, tmp_path / "scratch")
+        done = subprocess.run([sys.executable, "-c", STAGE_THAT_LEAVES_AN_ORPHAN], check=False)
+        if done.returncode == 4:
+            pytest.skip("no network namespaces here")
+        assert done.returncode == 0
+        assert census.after(footing, "").words() == []
+        left = [each for each in processes() if each.parent == os.getpid()]
+        assert [each for each in left if each.pid not in footing.children] == []

@@ -183,15 +183,25 @@ def _bears(pid: int, footing: Footing) -> bool:
 
 
 def _children() -> list[int]:
-    return [each.pid for each in processes() if each.parent == os.getpid()]
+    """Those that live: who has ended already is reaped with the next run's."""
+    return [each.pid for each in _orphans() if each.state != "Z"]
 
 
 def _reap(known: frozenset[int]) -> None:
-    """Take the status of orphans that have ended, as any parent must."""
-    for each in processes():
-        if each.parent == os.getpid() and each.state == "Z" and each.pid not in known:
+    """Take the status of orphans that have ended, as any parent must.
+
+    The first process of a pid namespace ends when the last of its members has been reaped: so this
+    goes on until nobody new has ended. Who is left out here is one more row of /proc for every
+    later run to read.
+    """
+    while ended := [each.pid for each in _orphans() if each.state == "Z" and each.pid not in known]:
+        for pid in ended:
             with suppress(ChildProcessError):
-                os.waitpid(each.pid, os.WNOHANG)
+                os.waitpid(pid, os.WNOHANG)
+
+
+def _orphans() -> list[Process]:
+    return [each for each in processes() if each.parent == os.getpid()]
 
 
 def _files(scratch: Path) -> Iterator[Path]:
