@@ -421,12 +421,13 @@ def test_what_a_dead_run_left_is_swept_and_what_lives_is_not(
                 "TOOM_CLIENT_IMAGE": image,
                 "TOOM_SCENARIOS_IMAGE": image,
             },
+            start_new_session=True,
         )
         timeline = tmp_path / "r" / "it_waits_0" / "timeline.txt"
         assert wait_for(
             lambda: timeline.is_file() and "sleep" in timeline.read_text(), Deadline(40)
         )
-        runner.kill()
+        os.killpg(runner.pid, signal.SIGKILL)  # its worker too, which would tidy up
         runner.wait()
         its = f"-{runner.pid}-"  # part of the names of all that it has made
         assert wait_for(
