@@ -256,8 +256,11 @@ def _allow_many_connections() -> int:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    """Take the address; nobody can connect before the files are in order and the server serves."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        listener = socket.create_server((host, port), backlog=BACKLOG)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
     except OSError as exc:
         raise CannotStart(f"Cannot listen on {host} port {port}: {_why(exc)}") from exc
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -294,7 +297,10 @@ async def _serve(
     for number, status in ((signal.SIGTERM, 0), (signal.SIGINT, INTERRUPTED)):
         loop.add_signal_handler(number, _stop_with, stop, status)
     loop.add_signal_handler(signal.SIGHUP, reread)
-    server = await loop.create_server(lambda: Connection(hub), sock=listener)
+    try:
+        server = await loop.create_server(lambda: Connection(hub), sock=listener, backlog=BACKLOG)
+    except OSError as exc:  # another server has taken the port since
+        raise CannotStart(f"Cannot listen on {listener.getsockname()}: {_why(exc)}") from exc
     address = "{}:{}".format(*listener.getsockname()[:2])
     tell(INFO, "listening", address=address, accounts=accounts)
     sweeping = asyncio.create_task(hub.sweep())

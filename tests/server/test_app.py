@@ -15,6 +15,7 @@ import pytest
 
 from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, Decoder, encode
+from toom_scenarios.deadline import Deadline, wait_for
 
 SERVER = [sys.executable, str(Path(__file__).parents[2] / "server" / "server.py")]
 INVALID = (
@@ -189,6 +190,31 @@ def test_many_clients_are_let_go_within_five_seconds(tmp_path: Path) -> None:
         server.terminate()
         assert server.wait(5) == 0
         assert all(each.recv(100) == PREFACE and each.recv(1) == b"" for each in idle)
+
+
+def test_nobody_can_connect_before_the_user_log_is_empty(tmp_path: Path) -> None:
+    """SPEC S3: it is empty when the server starts, however long the logs take to read."""
+    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
+    (tmp_path / "userlog.txt").write_text("1; 1 Jun 2022 21:30:04; Yoda; 10.0.0.7; 6666\n")
+    line = "{}; 1 Jan 2026 00:00:00; Yoda; hello\n"
+    (tmp_path / "messagelog.txt").write_text("".join(map(line.format, range(1, 60_001))))
+    port = int(free_port())
+    silent = subprocess.DEVNULL
+    with subprocess.Popen(
+        [*SERVER, str(port), "3"], cwd=tmp_path, stdout=silent, stderr=silent
+    ) as server:
+        reached = wait_for(lambda: connects(port), Deadline(20))
+        listed = (tmp_path / "userlog.txt").read_text()
+        server.terminate()
+    assert (reached, listed) == (True, "")
+
+
+def connects(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_the_log_as_json(tmp_path: Path) -> None:
