@@ -9,7 +9,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from logging import ERROR, INFO, WARNING
 from pathlib import Path
@@ -156,7 +156,7 @@ def _check_arguments(options: argparse.Namespace) -> int:
             "The valid value of argument number is an integer between 1 and 5"
         )
     port = options.port or ""
-    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
+    if not _is_port(port):
         shown = options.port or "(none)"
         faults.append(f"Invalid server port: {shown}. It is an integer between 1 and 65535")
     if faults:
@@ -214,22 +214,30 @@ def _check_directory(options: argparse.Namespace) -> int:
     return FOUND_FAULTS if complaints else 0
 
 
-def _told(where: str | None, hub: Hub) -> contextlib.AbstractContextManager[object]:
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535
+
+
+@contextlib.contextmanager
+def _told(where: str | None, hub: Hub) -> Iterator[None]:
     """Tell metrics and health over HTTP while the server runs, where that was asked for."""
     if where is None:
-        return contextlib.nullcontext()
+        yield
+        return
     host, _, port = where.rpartition(":")
-    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
+    if not _is_port(port):
         raise CannotStart(f"Invalid metrics port: {port}. It is an integer between 1 and 65535")
     try:
         from toom_server.metrics import telling
     except ImportError as exc:
         hint = "pip install 'toom[metrics]'"
         raise CannotStart(f"--metrics needs the library prometheus-client: {hint}") from exc
-    try:
-        return telling(hub, host.strip("[]") or "127.0.0.1", int(port))
-    except OSError as exc:
-        raise CannotStart(f"Cannot tell metrics on {where}: {_why(exc)}") from exc
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(telling(hub, host.strip("[]") or "127.0.0.1", int(port)))
+        except OSError as exc:
+            raise CannotStart(f"Cannot tell metrics on {where}: {_why(exc)}") from exc
+        yield
 
 
 def _load_accounts(path: Path) -> Accounts:

@@ -1,5 +1,6 @@
 """Hosts as containers, on whatever engine answers. The image is any of ours that the engine has."""
 
+import json
 import os
 import re
 import select
@@ -429,6 +430,7 @@ def test_what_a_dead_run_left_is_swept_and_what_lives_is_not(
         )
         os.killpg(runner.pid, signal.SIGKILL)  # its worker too, which would tidy up
         runner.wait()
+        Path(json.loads((tmp_path / "r" / "run.json").read_text())["scratch"]).rmdir()
         its = f"-{runner.pid}-"  # part of the names of all that it has made
         assert wait_for(
             lambda: not client.containers.list(filters={"name": its, "status": "running"}),

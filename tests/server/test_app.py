@@ -255,6 +255,16 @@ def test_a_metrics_port_that_cannot_be(tmp_path: Path, where: str) -> None:
     assert "Invalid metrics port" in done.stderr
 
 
+def test_a_metrics_port_that_is_taken(tmp_path: Path) -> None:
+    pytest.importorskip("prometheus_client")
+    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = str(taken.getsockname()[1])
+        done = start(tmp_path, free_port(), "3", "--metrics", where)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "Cannot tell metrics" in done.stderr
+
+
 def test_a_directory_is_looked_through_without_a_port(tmp_path: Path) -> None:
     (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
     done = start(tmp_path, "--check")
