@@ -30,12 +30,14 @@ debian() { # debian REASON PACKAGE…
 
 usable() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
+# PYTHON if that is given; else the one of all usable ones that starts a program soonest.
 find_python() {
-  for python in "${PYTHON:-python3}" python3 python3.14 python3.13 python3.12 python3.11 \
-      /usr/bin/python3; do
-    if usable "$python"; then command -v "$python" && return 0; fi
+  if [ -n "${PYTHON:-}" ] && usable "$PYTHON"; then command -v "$PYTHON" && return 0; fi
+  set --
+  for python in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do
+    if usable "$python"; then set -- "$@" "$(command -v "$python")"; fi
   done
-  return 1
+  [ $# -gt 0 ] && "$1" containers/quickest.py "$@"
 }
 
 mkdir -p build

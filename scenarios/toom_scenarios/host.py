@@ -14,7 +14,8 @@ from .errors import Broken, UsageError
 from .files import HostFile
 from .hosts.base import Completed, FileFound, Machine
 
-LOOK_INTERVAL: Final = 0.05  # seconds between two looks at the kernel's table of sockets
+# Seconds between two looks at the kernel's table of sockets; each look walks all of a big table.
+LOOK_INTERVAL: Final = 0.1
 LOOK_LIMIT: Final = (
     1.0  # seconds that one command looks, since each command costs a container 0.1 s
 )
