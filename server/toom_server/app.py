@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from logging import ERROR, INFO, WARNING
 from pathlib import Path
@@ -22,7 +23,7 @@ from toom_server.connection import Connection
 from toom_server.events import FORMATS, LEVELS, listen, tell
 from toom_server.hub import Hub
 from toom_server.line_writer import LineWriter
-from toom_server.store import DirectoryInUse, FileStore
+from toom_server.store import DirectoryInUse, Durability, FileStore
 
 WRONG_USAGE: Final = 2  # exit status; CONTRACT
 FOUND_FAULTS: Final = 1  # of --check
@@ -123,6 +124,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
     parser.add_argument(
+        "--durability",
+        choices=[str(each) for each in Durability],
+        default=str(Durability.DISK),
+        help="what a reply promises: it outlasts a loss of power (disk), the death of the server "
+        "(system), the same without a journal (none)",
+    )
+    parser.add_argument(
         "--log-level",
         choices=LEVELS,
         default="info",
@@ -169,7 +177,8 @@ def _start(options: argparse.Namespace, port: int) -> int:
     most = _allow_many_connections()
     accounts = _load_accounts(options.credentials)
     listener = _listen(options.host, port)
-    store = FileStore(directory)
+    upkeep = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
+    store = FileStore(directory, durability=Durability(options.durability), upkeep=upkeep.submit)
     try:
         history = store.load()
     except (DirectoryInUse, OSError) as exc:
@@ -181,6 +190,7 @@ def _start(options: argparse.Namespace, port: int) -> int:
     reread = partial(_reread, conference, options.credentials)
     with asyncio.Runner(loop_factory=_new_event_loop) as runner, _told(options.metrics, hub):
         status = runner.run(_serve(listener, hub, reread, len(accounts)))
+    upkeep.shutdown(wait=True)
     store.close()
     return status
 

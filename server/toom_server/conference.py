@@ -38,6 +38,7 @@ class Instant:
 class _Active:
     session: Session
     at: datetime
+    rest: bytes  # of the line in userlog.txt, behind the sequence number; made once
 
 
 NewTicket = Callable[[], tuple[int, bytes]]  # a number of 32 bits and a secret key of 32 bytes
@@ -55,6 +56,7 @@ class Conference:
         self._active: dict[str, _Active] = {}  # in order of log-in
         self._last_login = datetime.min
         self.generation = 0  # changes whenever somebody comes or goes
+        self._listed: tuple[int, list[bytes]] = (0, [])  # generation; the lines of userlog.txt then
         self._rooms = dict(history.rooms)
         self._room_of_members = {frozenset(who): key for key, who in history.rooms.items()}
         self._last = dict(history.last)
@@ -86,11 +88,23 @@ class Conference:
         return len(self._active)
 
     def active_users(self) -> tuple[ActiveUser, ...]:
-        """Give the lines of userlog.txt, numbered from 1 without a hole (SPEC S3)."""
+        """Give who is logged in, numbered from 1 without a hole (SPEC S3)."""
         return tuple(
             ActiveUser(number, who.at, name, who.session.address, who.session.udp_port)
             for number, (name, who) in enumerate(self._active.items(), start=1)
         )
+
+    def user_log(self) -> bytes:
+        """Give what userlog.txt must say (SPEC S3)."""
+        return b"".join(self._user_lines())
+
+    def _user_lines(self) -> list[bytes]:
+        """Give its lines, renumbered only when somebody has come or gone since."""
+        generation, lines = self._listed
+        if generation != self.generation:
+            lines = [b"%d%b" % (n, who.rest) for n, who in enumerate(self._active.values(), 1)]
+            self._listed = (self.generation, lines)
+        return lines
 
     def handle(self, session: Session, request_id: int, request: m.Request, at: Instant) -> Outcome:
         """Decide about one request; the state has changed when this returns.
@@ -154,9 +168,11 @@ class Conference:
             return Outcome((m.LoginFailed(m.LoginFault.ALREADY),), audit=audit)
         self._doorkeeper.clear(name)
         self._last_login = max(self._last_login, at.local)
-        self._active[name] = _Active(session, self._last_login)
-        self.generation += 1
         session.username, session.udp_port = name, request.udp_port
+        user = ActiveUser(0, self._last_login, name, session.address, session.udp_port)
+        rest = format_active_user(user).removeprefix("0") + "\n"
+        self._active[name] = _Active(session, self._last_login, rest.encode())
+        self.generation += 1
         stamp = format_timestamp(self._last_login)
         where = f"{session.address}, UDP port {session.udp_port}"
         return Outcome(
@@ -222,9 +238,9 @@ class Conference:
         """ATU: everybody else, in order of log-in (SPEC S7)."""
         replies: list[m.Reply] = []
         part = b""
-        for user in self.active_users():
-            if user.username != username:
-                part += format_active_user(user).encode() + b"\n"
+        for name, line in zip(self._active, self._user_lines(), strict=True):
+            if name != username:
+                part += line
             if len(part) >= LINES_PER_PART:
                 replies.append(m.ActiveLines(part))
                 part = b""

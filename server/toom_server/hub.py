@@ -1,21 +1,21 @@
 """Where requests of all connections meet: batch by batch through the conference and the store.
 
 While one batch is being kept on disk the next one gathers, so a sync serves everybody who waits
-(group commit). Nothing of a batch is told before it is kept.
+(group commit). Nothing of a batch is told before it is kept, and no log-in or log-out before it is
+in userlog.txt; what a client sends meanwhile waits, so that its answers keep their order.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from logging import ERROR
 from typing import Final, Protocol
 
-from toom_protocol.lines import ActiveUser
 from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT, SWEEP_INTERVAL
 from toom_protocol.messages import End, LogIn, LogLines, Message, NotStored, Ping, Request
 from toom_server.conference import Conference, Instant
@@ -24,11 +24,13 @@ from toom_server.entries import Entry
 from toom_server.events import tell
 from toom_server.line_writer import LineWriter
 from toom_server.outcomes import Outcome, ReadPlan, Session
+from toom_server.presence import Presence
 from toom_server.store import Store, StoreError
 
 PROVERS: Final = 2  # passwords that are proved at a time; the others wait, and the loop goes on
 MOST: Final = 1 << 20  # connections, where nobody says how many; more than any system grants
 FAREWELL: Final = 1.0  # seconds that slow clients have to take their last replies
+LARGEST_BATCH: Final = 1024  # requests; at most 8 MiB of messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,27 @@ class _Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """What became of a batch; None means that it went well."""
+class _Decided:
+    """An arrival, and what follows from it."""
 
-    entries_fault: str | None = None
-    active_fault: str | None = None
+    arrival: _Arrival
+    outcome: Outcome
+    changed: bool  # who is logged in
+
+
+@dataclass(eq=False, slots=True)
+class _Batch:
+    """What is decided in one turn, and becomes known at once.
+
+    Attributes:
+        fault: why nothing of it is kept.
+        is_under_way: the disk has it.
+    """
+
+    decided: list[_Decided]
+    entries: list[Entry] = field(default_factory=list)
+    fault: str | None = None
+    is_under_way: bool = False
 
 
 class Observer(Protocol):
@@ -70,7 +88,6 @@ class Hub:
         self._connections: dict[Session, Connection] = {}
         self._arrivals: list[_Arrival] = []
         self._busy = False  # a batch is on its way to the disk, or a turn is due
-        self._unpublished = False  # userlog.txt is not what it should be
         self._closing = False
         self._healthy = True
         self._observer: Observer | None = None
@@ -79,8 +96,12 @@ class Hub:
         self._idle.set()
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
         self._provers = ThreadPoolExecutor(PROVERS, thread_name_prefix="passwords")
-        # Whose password is being proved, and what they have sent since.
-        self._proving: dict[Connection, list[tuple[int, Request]]] = {}
+        self._presence: Presence[_Decided] = Presence(
+            conference.user_log, store.publish, self._published
+        )
+        # Whose password is being proved or whose coming or going is being written down, and what
+        # they have sent since.
+        self._held: dict[Connection, list[tuple[int, Request]]] = {}
 
     # --- called by connections ----------------------------------------------------------------
 
@@ -93,12 +114,12 @@ class Hub:
 
     def submit(self, connection: Connection, request_id: int, request: Request) -> None:
         """Take a request; it is answered in order of arrival."""
-        if connection in self._proving and not isinstance(request, Ping):
-            self._proving[connection].append((request_id, request))
+        if connection in self._held and not isinstance(request, Ping):
+            self._held[connection].append((request_id, request))
         elif isinstance(request, LogIn) and self._conference.must_prove(
             connection.session, request, time.monotonic()
         ):
-            self._proving[connection] = []
+            self._held[connection] = []
             self._prove(connection, request_id, request)
         else:
             self._arrive(_Arrival(connection, request_id, request))
@@ -106,6 +127,7 @@ class Hub:
     def gone(self, connection: Connection) -> None:
         """Note that a connection has ended."""
         del self._connections[connection.session]
+        self._held.pop(connection, None)
         if not self._connections:
             self._empty.set()
         self._arrive(_Arrival(connection, 0, None))
@@ -117,8 +139,7 @@ class Hub:
         while True:
             await asyncio.sleep(SWEEP_INTERVAL)
             self.drop_silent(time.monotonic())
-            if self._unpublished:
-                self._schedule()  # the disk may have room by now
+            self._presence.retry()
 
     def drop_silent(self, now: float) -> None:
         """Drop clients that have been silent too long (SPEC S3), or have not logged in.
@@ -143,7 +164,7 @@ class Hub:
     @property
     def is_healthy(self) -> bool:
         """Whether the last write to the disk went well."""
-        return self._healthy
+        return self._healthy and self._presence.is_right
 
     def observe(self, observer: Observer) -> None:
         """Tell somebody about requests and batches from now on."""
@@ -157,6 +178,7 @@ class Hub:
     async def close(self) -> None:
         """Answer what has arrived, then end every connection, in bounded time."""
         await self._idle.wait()
+        await self._presence.flush()
         self._closing = True
         self._empty.clear()
         for connection in list(self._connections.values()):
@@ -167,6 +189,7 @@ class Hub:
                     await self._empty.wait()
         self._provers.shutdown(wait=False, cancel_futures=True)
         self._disk.shutdown(wait=True)
+        self._presence.close()
         self._console.close()
 
     # --- passwords that have only a hash --------------------------------------------------------
@@ -183,13 +206,12 @@ class Hub:
                 return
             done.result()
             if connection.session not in self._connections:
-                del self._proving[connection]
-            elif self._conference.accounts is not accounts:  # they were read again meanwhile
+                return
+            if self._conference.accounts is not accounts:  # they were read again meanwhile
                 self._prove(connection, request_id, request)
             else:
                 self._arrive(_Arrival(connection, request_id, request))
-                for later in self._proving.pop(connection):
-                    self.submit(connection, *later)
+                self._resume(connection)
 
         proof.add_done_callback(proved)
 
@@ -207,72 +229,99 @@ class Hub:
             self._idle.clear()
             asyncio.get_running_loop().call_soon(self._turn)
 
+    def _resume(self, connection: Connection) -> None:
+        """Take what a client has sent while it was held."""
+        for later in self._held.pop(connection, ()):
+            self.submit(connection, *later)
+
     def _turn(self) -> None:
-        arrivals, self._arrivals = self._arrivals, []
+        begun = self._begin()
+        if not begun.is_under_way:
+            self._release(begun)
+
+    def _begin(self) -> "_Batch":
+        """Decide what has arrived, and send it on its way to the disk."""
+        arrivals = self._arrivals[:LARGEST_BATCH]
+        del self._arrivals[:LARGEST_BATCH]
         at = Instant(time.monotonic(), datetime.now().replace(microsecond=0))
+        batch = _Batch([each for arrival in arrivals if (each := self._decide(arrival, at))])
+        batch.entries = [entry for each in batch.decided for entry in each.outcome.entries]
+        if batch.entries:
+            try:
+                self._store.begin(batch.entries)
+            except StoreError as exc:
+                batch.fault = str(exc)
+            else:
+                batch.is_under_way = True
+                synced = asyncio.get_running_loop().run_in_executor(self._disk, self._store.sync)
+                synced.add_done_callback(partial(self._synced, batch, at.monotonic))
+        return batch
+
+    def _decide(self, arrival: _Arrival, at: Instant) -> _Decided | None:
+        """Ask the conference; None: this client's requests wait until an earlier one is done."""
+        connection, request = arrival.connection, arrival.request
         before = self._conference.generation
-        batch = [(arrival, self._handle(arrival, at)) for arrival in arrivals]
-        entries = [entry for _, outcome in batch for entry in outcome.entries]
-        changed = self._conference.generation != before or self._unpublished
-        if not entries and not changed:
-            self._release(batch, _Kept())
-            return
-        active = self._conference.active_users() if changed else None
-        keep = partial(self._keep, entries, active)
-        kept = asyncio.get_running_loop().run_in_executor(self._disk, keep)
-        kept.add_done_callback(lambda done: self._kept(batch, done.result(), began=at.monotonic))
-
-    def _kept(self, batch: list[tuple[_Arrival, Outcome]], kept: _Kept, *, began: float) -> None:
-        fault = kept.entries_fault or kept.active_fault
-        self._healthy = fault is None
-        if self._observer is not None:
-            count = sum(len(outcome.entries) for _, outcome in batch)
-            self._observer.batch(count, time.monotonic() - began, kept=fault is None)
-        self._release(batch, kept)
-
-    def _handle(self, arrival: _Arrival, at: Instant) -> Outcome:
-        session = arrival.connection.session
-        if arrival.request is None:
-            return self._conference.leave(session, at)
-        if self._observer is not None:
-            self._observer.request(arrival.request)
-        return self._conference.handle(session, arrival.request_id, arrival.request, at)
-
-    def _keep(self, entries: Sequence[Entry], active: Sequence[ActiveUser] | None) -> _Kept:
-        """Run in the disk's thread."""
-        entries_fault = active_fault = None
-        try:
-            if entries:
-                self._store.commit(entries)
-        except StoreError as exc:
-            entries_fault = str(exc)
-        try:
-            if active is not None:
-                self._store.publish(active)
-        except StoreError as exc:
-            active_fault = str(exc)
-        return _Kept(entries_fault, active_fault)
-
-    def _release(self, batch: list[tuple[_Arrival, Outcome]], kept: _Kept) -> None:
-        """Tell what was kept, take back what was not, and begin the next batch."""
-        self._busy = False
-        if kept.entries_fault is not None:
-            self._conference.undo([entry for _, outcome in batch for entry in outcome.entries])
-        self._unpublished = kept.active_fault is not None
-        for fault in filter(None, (kept.entries_fault, kept.active_fault)):
-            tell(ERROR, "not-stored", why=fault)
-        for arrival, decided in batch:
-            outcome = decided
-            if outcome.entries and kept.entries_fault is not None:
-                outcome = _not_stored(outcome, kept.entries_fault)
-            elif outcome.entered and kept.active_fault is not None:
-                self._conference.expel(arrival.connection.session)
-                outcome = _not_stored(outcome, kept.active_fault)
-            self._tell(arrival, outcome)
-        if self._arrivals:
-            self._schedule()
+        if request is None:
+            outcome = self._conference.leave(connection.session, at)
+        elif connection in self._held and not isinstance(request, Ping):
+            self._held[connection].append((arrival.request_id, request))
+            return None
         else:
-            self._idle.set()
+            if self._observer is not None:
+                self._observer.request(request)
+            outcome = self._conference.handle(connection.session, arrival.request_id, request, at)
+        changed = self._conference.generation != before
+        if changed and request is not None:
+            self._held.setdefault(connection, [])
+        return _Decided(arrival, outcome, changed)
+
+    def _synced(self, batch: "_Batch", began: float, done: "asyncio.Future[None]") -> None:
+        try:
+            done.result()
+            self._store.finish()
+        except StoreError as exc:
+            batch.fault = str(exc)
+        except OSError as exc:
+            self._store.abandon()
+            batch.fault = f"The server's disk refuses: {exc.strerror}."
+        if self._observer is not None:
+            seconds = time.monotonic() - began
+            self._observer.batch(len(batch.entries), seconds, kept=batch.fault is None)
+        self._release(batch)
+
+    def _release(self, batch: "_Batch") -> None:
+        """Send the next batch on its way, then tell what became of this one."""
+        if batch.entries:
+            self._healthy = batch.fault is None
+        if batch.fault is not None:
+            tell(ERROR, "not-stored", why=batch.fault)
+            self._conference.undo(batch.entries)
+        following = self._begin() if self._arrivals else None
+        self._busy = following is not None
+        for each in batch.decided:
+            if batch.fault is not None and each.outcome.entries:
+                self._tell(each.arrival, _not_stored(each.outcome, batch.fault))
+            elif each.changed:
+                self._presence.changed(each)
+            else:
+                self._tell(each.arrival, each.outcome)
+        if following is None:
+            if not self._busy:
+                self._idle.set()
+        elif not following.is_under_way:
+            asyncio.get_running_loop().call_soon(self._release, following)
+
+    def _published(self, changes: list[_Decided], fault: str | None) -> None:
+        """Tell those who came and went that it is written down, or take back that they came."""
+        if fault is not None:
+            tell(ERROR, "not-stored", why=fault)
+        for each in changes:
+            outcome = each.outcome
+            if fault is not None and outcome.entered:
+                self._conference.expel(each.arrival.connection.session)
+                outcome = _not_stored(outcome, fault)
+            self._tell(each.arrival, outcome)
+            self._resume(each.arrival.connection)
 
     def _tell(self, arrival: _Arrival, outcome: Outcome) -> None:
         if outcome.notice is not None:

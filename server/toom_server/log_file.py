@@ -5,18 +5,22 @@ Keeps one (second, offset) pair for each distinct second, never the messages the
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, Final
 
 from toom_protocol.errors import MalformedLine
 from toom_protocol.lines import Post, parse_post
+from toom_server.allocation import take_ahead
 from toom_server.entries import LastPost
 
 BLOCK: Final = 24 * 1024  # bytes told at a time; with a longest line it stays below a frame's field
 LONGEST_LINE: Final = 16 * 1024  # bytes; a message of SPEC S5 and a name of PROTOCOL 7.2 fit
 LOG_MODE: Final = 0o644  # people read the logs
+NOTHING: Final[Mapping[int, bytes]] = MappingProxyType({})
 
 
 class LogFile:
@@ -26,25 +30,34 @@ class LogFile:
         self.path = path
         self.last = LastPost()
         self.size = 0  # bytes that are committed
+        self._room = 0  # up to which size the disk has room for sure
         self._seconds: list[datetime] = []
         self._offsets: list[int] = []
 
-    def load(self, acknowledged: int | None) -> list[str]:
+    def load(self, acknowledged: int | None, journal: Mapping[int, bytes] = NOTHING) -> list[str]:
         """Read the file, repair a half-written last line, and say what was odd.
 
         Args:
             acknowledged: the last number whose reply may have left the server; None: not known.
+            journal: lines by number that the journal has; a half of one is cut off, whatever was
+                acknowledged.
         Source: SPEC S13, PROTOCOL 6.3.
         """
         warnings: list[str] = []
         odd = 0
         offset = 0
         is_repaired = False
+        self._seconds, self._offsets, self._room = [], [], 0
         if self.path.exists():
             with self.path.open("r+b") as file:
                 for raw in file:
                     post = _read(raw)
                     if not raw.endswith(b"\n"):
+                        if (
+                            post is not None
+                            and journal.get(post.number, raw + b"\n") != raw + b"\n"
+                        ):
+                            acknowledged = 0
                         raw, warning = self._repair(file.fileno(), offset, raw, post, acknowledged)
                         warnings.append(warning)
                         is_repaired = True
@@ -60,19 +73,38 @@ class LogFile:
             warnings.append(f"{self.path.name}: {odd} lines are no messages and are left alone.")
         return warnings
 
-    def append(self, posts: list[Post], lines: bytes) -> None:
-        """Write lines at the end and wait until they are on the disk.
+    def prepare(self, length: int) -> bool:
+        """See to it that so many bytes can be appended.
+
+        Returns:
+            Whether somebody else has written to the file.
+
+        Raises:
+            OSError: there is no room for them, or the file cannot be written.
+        """
+        handle = self._open()
+        try:
+            was_edited = os.fstat(handle).st_size != self.size
+            if was_edited:
+                self._catch_up()
+            if self.size + length > self._room:
+                self._room = take_ahead(handle, self.size, length)
+        finally:
+            os.close(handle)
+        return was_edited
+
+    def append(self, posts: Sequence[Post], lines: bytes) -> None:
+        """Write lines at the end; `sync` waits until they are on the disk.
 
         Raises:
             OSError: nothing of it stays in the file, as far as the disk allows.
         """
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, LOG_MODE)
+        handle = self._open()
         try:
             if os.fstat(handle).st_size != self.size:
                 self._catch_up()
             try:
                 _write_all(handle, lines)
-                os.fdatasync(handle)
             except OSError:
                 os.ftruncate(handle, self.size)
                 raise
@@ -84,10 +116,32 @@ class LogFile:
             offset += len(line)
         self.size += len(lines)
 
+    def sync(self) -> None:
+        """Wait until the file is on the disk, where there still is one."""
+        try:
+            handle = os.open(self.path, os.O_WRONLY)
+        except FileNotFoundError:
+            return
+        try:
+            os.fdatasync(handle)
+        finally:
+            os.close(handle)
+
+    def release(self) -> None:
+        """Give room back that was taken ahead."""
+        if self._room > self.size and self.path.exists():
+            with suppress(OSError):
+                if self.path.stat().st_size == self.size:
+                    os.truncate(self.path, self.size)
+        self._room = 0
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, LOG_MODE)
+
     def forget_after(self, size: int, last: LastPost) -> None:
         """Cut the file back to an earlier end, when the rest of its batch failed."""
         os.truncate(self.path, size)
-        self.size, self.last = size, last
+        self.size, self.last, self._room = size, last, 0
         while self._offsets and self._offsets[-1] >= size:
             self._seconds.pop()  # first, because another thread may be reading (`later_than`)
             self._offsets.pop()
@@ -110,6 +164,7 @@ class LogFile:
         there = LogFile(self.path)
         there.load(self.last.number)
         self._seconds, self._offsets, self.size = there._seconds, there._offsets, there.size
+        self._room = 0
 
     def _index(self, post: Post, offset: int) -> None:
         at = max(self.last.at, post.at)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from toom_server.entries import RoomEntry
+from toom_server.allocation import take_ahead
 
 Rooms = dict[int, tuple[str, ...]]
 
@@ -19,6 +19,7 @@ class RoomsFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.rooms: Rooms = {}
+        self._room = 0  # up to which size the disk has room for sure
 
     def load(self) -> list[str]:
         """Read the file and say what was odd; what is no room is taken out of it."""
@@ -38,24 +39,39 @@ class RoomsFile:
             self.rewrite()
         return [".toom/rooms: a line that is no room was left out."] * broken
 
-    def append(self, entries: Iterable[RoomEntry]) -> None:
-        """Add rooms and wait until they are on the disk; `cut_back` takes them away again."""
-        added = {entry.room_id: entry.members for entry in entries}
+    def prepare(self, rooms: Rooms) -> None:
+        """See to it that rooms can be appended.
+
+        Raises:
+            OSError: there is no room for them, or the file cannot be written.
+        """
+        length = len(_format(rooms))
+        if self.size + length > self._room:
+            with self._path.open("ab") as file:
+                self._room = take_ahead(file.fileno(), self.size, length)
+
+    def append(self, rooms: Rooms) -> None:
+        """Add rooms; `cut_back` takes them away again, `sync` waits until they are on the disk."""
         with self._path.open("ab") as file:
-            file.write(_format(added))
-            file.flush()
-            os.fdatasync(file.fileno())
-        self.rooms |= added
+            file.write(_format(rooms))
+        self.rooms |= rooms
+
+    def sync(self) -> None:
+        """Wait until the file is on the disk."""
+        if self._path.exists():
+            with self._path.open("rb") as file:
+                os.fdatasync(file.fileno())
 
     @property
     def size(self) -> int:
         """Bytes of the file, as a place to cut it back to."""
         return self._path.stat().st_size if self._path.exists() else 0
 
-    def cut_back(self, size: int, entries: Iterable[RoomEntry]) -> None:
+    def cut_back(self, size: int, room_ids: Iterable[int]) -> None:
         """Take back what `append` did or began to do."""
-        for entry in entries:
-            self.rooms.pop(entry.room_id, None)
+        for room_id in room_ids:
+            self.rooms.pop(room_id, None)
+        self._room = 0
         if self._path.exists():
             os.truncate(self._path, size)
 
@@ -64,6 +80,7 @@ class RoomsFile:
         fresh = self._path.with_suffix(".new")
         fresh.write_bytes(_format(self.rooms))
         fresh.replace(self._path)
+        self._room = 0
 
 
 def _format(rooms: Mapping[int, tuple[str, ...]]) -> bytes:

@@ -1,9 +1,9 @@
-"""The one door to all that must last (PROTOCOL 6): `load` once, then `commit` batch by batch.
+"""The one door to all that must last (PROTOCOL 6): `load` once, then batch by batch.
 
 Belongs here: what is kept and in which order it is written. Does not: who may say what.
 
-Today it is the text logs, written and synced, and three small files in `.toom/`: `rooms` (who is in
-which room), `marks` (the last number acknowledged in each log) and `lock`.
+A batch goes into the journal and is synced there; then it is written into the text logs, which need
+no sync of their own, since a start completes them from the journal.
 """
 
 import errno
@@ -12,22 +12,35 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
 from logging import ERROR, WARNING
 from pathlib import Path
 from typing import Final, Protocol
 
-from toom_protocol.lines import ActiveUser, Post, format_active_user, format_post
-from toom_server.entries import BROADCASTS, Entry, History, PostEntry, RoomEntry
+from toom_protocol.lines import Post, parse_post
+from toom_server import checkpoint
+from toom_server.checkpoint import Checkpoint, Extent, sync_directory
+from toom_server.entries import BROADCASTS, Entry, History, PostEntry
 from toom_server.events import tell
+from toom_server.journal import Journal
 from toom_server.log_file import LOG_MODE, LogFile
+from toom_server.records import BadRecord, Item, Line, Room, encode, items_of
+from toom_server.recovery import Replay, gather, mend_tail, missing_lines
 from toom_server.rooms_file import RoomsFile
+from toom_server.userlog_file import UserLogFile
 
-MAX_MARKS: Final = 1 << 20  # bytes; a larger file of marks is written anew, a line for each log
-USERLOG_RESERVE: Final = 4096  # bytes kept free for a longer list; about 60 more users
 ROOM_LOG: Final = re.compile(r"SR_([1-9][0-9]{0,17})_messagelog\.txt")
+
+
+class Durability(StrEnum):
+    """What a reply promises."""
+
+    DISK = "disk"  # it outlasts a loss of power
+    SYSTEM = "system"  # it outlasts the server's death, and not the system's
+    NONE = "none"  # as `system`, but a batch may be there in part; there is no journal
 
 
 class StoreError(Exception):
@@ -44,15 +57,34 @@ class Store(Protocol):
     def load(self) -> History:
         """Give what was kept, and open for commits."""
 
-    def commit(self, entries: Sequence[Entry]) -> None:
-        """Keep a batch or nothing of it; when this returns, its replies may leave.
+    def begin(self, entries: Sequence[Entry]) -> None:
+        """Take a batch, which is kept whole or not at all; `sync` and `finish` or `abandon` follow.
+
+        Raises:
+            StoreError: nothing of the batch is kept; none of them follows.
+        """
+
+    def sync(self) -> None:
+        """Wait for the disk; may be called in a thread of its own.
+
+        Raises:
+            OSError: `abandon` it.
+        """
+
+    def finish(self) -> None:
+        """Write the text logs; when this returns, the replies of the batch may leave.
 
         Raises:
             StoreError: nothing of the batch is kept.
         """
 
-    def publish(self, active: Sequence[ActiveUser]) -> None:
-        """Show who is logged in; this need not last, since nobody is after a restart.
+    def abandon(self) -> None:
+        """Take the batch back."""
+
+    def publish(self, userlog: bytes) -> None:
+        """Show who is logged in; may be called in a thread.
+
+        This need not last, since nobody is logged in after a restart.
 
         Raises:
             StoreError: the earlier list is still shown.
@@ -62,15 +94,39 @@ class Store(Protocol):
         """Yield blocks of whole lines of a log that are later than a time."""
 
 
-class FileStore:
-    """The text logs of SPEC and a few files in `.toom/` beside them."""
+@dataclass(slots=True)
+class _Batch:
+    """What is between `begin` and `finish`."""
 
-    def __init__(self, directory: Path) -> None:
+    items: list[Item]
+    posts: dict[int, list[Post]]
+    undo: "_Undo"
+
+
+class FileStore:
+    """The text logs of SPEC, and what lies in `.toom/` beside them."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        durability: Durability = Durability.DISK,
+        upkeep: Callable[[Callable[[], None]], object] = lambda work: work(),
+    ) -> None:
+        """Keep everything in a directory; `upkeep` does slow work, best in a thread of its own."""
         self._directory = directory
         self._hidden = directory / ".toom"
         self._rooms = RoomsFile(self._hidden / "rooms")
+        self._userlog = UserLogFile(directory / "userlog.txt", self._hidden / "userlog.new")
         self._logs: dict[int, LogFile] = {}
-        self._marks_size = 0
+        self._dirty: set[int] = set()  # logs with lines that are only in the journal for sure
+        self._journal = Journal(self._hidden)
+        self._durability = durability
+        self._upkeep = upkeep
+        self._checkpointing = False
+        self._forget: int | None = None  # up to this record a checkpoint has everything
+        self._was_edited = False  # a checkpoint tells a size that is no longer so
+        self._batch: _Batch | None = None
         self._lock = -1
 
     def load(self) -> History:
@@ -82,15 +138,27 @@ class FileStore:
         """
         self._hidden.mkdir(mode=0o700, exist_ok=True)
         self._take_lock()
-        marks = self._read_marks()
+        before = checkpoint.read(self._hidden)
+        try:
+            since = before or Checkpoint()
+            replay = gather(self._journal.records(since.sequence), since, self._journal.written)
+        except BadRecord as exc:
+            raise OSError(errno.EINVAL, f".toom/journal cannot be read: {exc}") from exc
         warnings = self._rooms.load()
+        lost = {key: who for key, who in replay.rooms.items() if key not in self._rooms.rooms}
+        if lost:
+            self._rooms.append(lost)
         rooms = dict(self._rooms.rooms)
         names = [ROOM_LOG.fullmatch(path.name) for path in self._directory.iterdir()]
         room_ids = {int(name[1]) for name in names if name}
-        for log in sorted({BROADCASTS} | set(rooms) | room_ids):
-            warnings += self._load_log(log, marks, is_room=log in rooms)
-        self._write_marks()
-        self._replace_userlog(b"")
+        is_new = before is None and replay.sequence == 0
+        for log in sorted({BROADCASTS} | set(rooms) | room_ids | set(replay.lines)):
+            known = None if is_new else since.logs.get(log, Extent())
+            warnings += self._load_log(log, known, replay, is_room=log in rooms)
+        self._dirty |= set(replay.lines)
+        self._write_checkpoint(self._snapshot(replay.sequence))
+        self._journal.begin(replay.sequence)
+        self._userlog.replace(b"")
         return History(
             rooms=rooms,
             last={log: file.last for log, file in self._logs.items()},
@@ -98,23 +166,76 @@ class FileStore:
             warnings=tuple(warnings),
         )
 
-    def commit(self, entries: Sequence[Entry]) -> None:
-        """Write and sync a batch: rooms, then messages, then marks (PROTOCOL 6.1, 6.2)."""
-        undo = _Undo()
+    def begin(self, entries: Sequence[Entry]) -> None:
+        """Take room for a batch in the text logs, then write it into the journal (PROTOCOL 6.2)."""
+        batch = _Batch(items_of(entries), defaultdict(list), _Undo())
+        for entry in entries:
+            if isinstance(entry, PostEntry):
+                batch.posts[entry.log].append(entry.post)
         try:
             self._remake_hidden()
-            self._commit_rooms([e for e in entries if isinstance(e, RoomEntry)], undo)
-            self._commit_posts([e for e in entries if isinstance(e, PostEntry)], undo)
+            if self._forget is not None:
+                self._journal.forget(self._forget)
+                self._forget = None
+            self._take_room(batch)
+            if self._durability is not Durability.NONE:
+                self._journal.write(encode(batch.items))
         except OSError as exc:
-            undo.run()
-            raise StoreError(f"The server's disk refuses: {exc.strerror}.") from exc
+            self._batch = batch
+            self.abandon()
+            raise _refusal(exc) from exc
+        self._batch = batch
 
-    def publish(self, active: Sequence[ActiveUser]) -> None:
-        """Replace userlog.txt (SPEC S3)."""
-        lines = "".join(format_active_user(user) + "\n" for user in active)
+    def sync(self) -> None:
+        """Wait until the journal is on the disk."""
+        if self._durability is Durability.DISK:
+            self._journal.sync()
+
+    def finish(self) -> None:
+        """Write the text logs: rooms, then messages."""
+        assert self._batch is not None
+        batch = self._batch
         try:
-            self._remake_hidden()
-            self._replace_userlog(lines.encode())
+            self._write_rooms(batch)
+            self._write_posts(batch)
+        except OSError as exc:
+            self.abandon()
+            raise _refusal(exc) from exc
+        self._batch = None
+        if self._durability is not Durability.NONE:
+            self._journal.keep()
+        if (self._journal.has_full_segments or self._was_edited) and not self._checkpointing:
+            self._begin_checkpoint()
+
+    def abandon(self) -> None:
+        """Take the batch back everywhere."""
+        assert self._batch is not None
+        self._batch.undo.run()
+        self._batch = None
+        try:
+            self._journal.discard()
+        except OSError as exc:
+            tell(ERROR, "not-taken-back", file=".toom/journal", why=exc.strerror)
+
+    def commit(self, entries: Sequence[Entry]) -> None:
+        """Keep a batch at once: all steps, one after the other.
+
+        Raises:
+            StoreError: nothing of the batch is kept.
+        """
+        self.begin(entries)
+        try:
+            self.sync()
+        except OSError as exc:
+            self.abandon()
+            raise _refusal(exc) from exc
+        self.finish()
+
+    def publish(self, userlog: bytes) -> None:
+        """Replace userlog.txt (SPEC S3)."""
+        try:
+            self._hidden.mkdir(mode=0o700, exist_ok=True)  # the next batch makes the rest of it
+            self._userlog.replace(userlog)
         except OSError as exc:
             raise StoreError(f"The server's disk refuses: {exc.strerror}.") from exc
 
@@ -124,89 +245,88 @@ class FileStore:
             yield from self._logs[log].later_than(since)
 
     def close(self) -> None:
-        """Nobody is active any more; let the next server in."""
+        """Nobody is active any more; everything is on the disk; let the next server in."""
         try:
-            self._replace_userlog(b"")
+            self._write_checkpoint(self._snapshot(self._journal.sequence))
+            self._journal.remove()
+        except OSError as exc:  # the next start completes the logs from the journal
+            tell(ERROR, "not-stored", file=".toom/checkpoint", why=exc.strerror)
+            self._journal.close()
+        for log in self._logs.values():
+            log.release()
+        try:
+            self._userlog.replace(b"")
         except OSError as exc:  # the next start empties it
             tell(ERROR, "not-stored", file="userlog.txt", why=exc.strerror)
         os.close(self._lock)
 
-    # --- commit -------------------------------------------------------------------------------
+    # --- a batch ------------------------------------------------------------------------------
 
-    def _commit_rooms(self, entries: list[RoomEntry], undo: "_Undo") -> None:
-        if not entries:
-            return
-        undo.add(partial(self._rooms.cut_back, self._rooms.size, entries))
-        self._rooms.append(entries)
-        for entry in entries:
-            log = LogFile(self._path(entry.room_id))
+    def _take_room(self, batch: _Batch) -> None:
+        """Before the journal has it: nothing that follows may fail for want of room."""
+        rooms = _rooms_of(batch.items)
+        if rooms:
+            self._rooms.prepare(rooms)
+        for room_id in rooms:
+            log = LogFile(self._path(room_id))
             os.close(os.open(log.path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, LOG_MODE))
-            undo.add(partial(self._drop_log, entry.room_id, log))
-            self._logs[entry.room_id] = log
-        _sync_directory(self._directory)
+            batch.undo.add(partial(self._drop_log, room_id, log))
+            self._logs[room_id] = log
+        for key, lines in _lines_of(batch.items).items():
+            self._was_edited |= self._logs[key].prepare(len(lines))
 
-    def _commit_posts(self, entries: list[PostEntry], undo: "_Undo") -> None:
-        posts: defaultdict[int, list[Post]] = defaultdict(list)
-        for entry in entries:
-            posts[entry.log].append(entry.post)
-        for key, said in posts.items():
+    def _write_rooms(self, batch: _Batch) -> None:
+        if rooms := _rooms_of(batch.items):
+            batch.undo.add(partial(self._rooms.cut_back, self._rooms.size, list(rooms)))
+            self._rooms.append(rooms)
+
+    def _write_posts(self, batch: _Batch) -> None:
+        for key, lines in _lines_of(batch.items).items():
             log = self._logs[key]
-            size, last = log.size, log.last
-            is_new = not log.path.exists()
-            log.append(said, "".join(format_post(post) + "\n" for post in said).encode())
-            undo.add(partial(log.forget_after, size, last))
-            if is_new:
-                _sync_directory(self._directory)
-        if posts:
-            self._append_marks(list(posts), undo)
+            batch.undo.add(partial(log.forget_after, log.size, log.last))
+            log.append(batch.posts[key], lines)
+            self._dirty.add(key)
 
     def _drop_log(self, room_id: int, log: LogFile) -> None:
         log.path.unlink(missing_ok=True)
         self._logs.pop(room_id, None)
 
-    def _replace_userlog(self, content: bytes) -> None:
-        """Replace the file at once, so that nobody sees a half of it (SPEC S3)."""
-        fresh = self._hidden / "userlog.new"
-        with fresh.open("r+b" if fresh.exists() else "wb") as file:
-            file.write(content)
-            file.truncate()
-        fresh.chmod(LOG_MODE)
-        fresh.replace(self._directory / "userlog.txt")
-        self._reserve(fresh, len(content))
+    # --- checkpoints --------------------------------------------------------------------------
 
-    def _reserve(self, fresh: Path, size: int) -> None:
-        """Take room for the next list now: whoever leaves while the disk is full must go from it.
+    def _snapshot(self, sequence: int) -> "_Snapshot":
+        snapshot = _Snapshot(
+            Checkpoint(
+                sequence,
+                {key: Extent(log.size, log.last.number) for key, log in self._logs.items()},
+            ),
+            [self._logs[key] for key in self._dirty if key in self._logs],
+        )
+        self._dirty.clear()
+        self._was_edited = False
+        return snapshot
 
-        Never more than asked for is written into it, so it is only ever cut.
-        """
-        with suppress(OSError), fresh.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, size + USERLOG_RESERVE)
+    def _begin_checkpoint(self) -> None:
+        self._checkpointing = True
+        snapshot = self._snapshot(self._journal.sequence)
 
-    # --- marks: the last number acknowledged in each log --------------------------------------
+        def work() -> None:
+            try:
+                self._write_checkpoint(snapshot)
+                self._forget = snapshot.checkpoint.sequence
+            except OSError as exc:  # the journal keeps everything until the next one
+                self._dirty |= {key for key, log in self._logs.items() if log in snapshot.dirty}
+                tell(ERROR, "not-stored", file=".toom/checkpoint", why=exc.strerror)
+            finally:
+                self._checkpointing = False
 
-    def _append_marks(self, logs: list[int], undo: "_Undo") -> None:
-        lines = "".join(f"{log} {self._logs[log].last.number}\n" for log in logs).encode()
-        path = self._hidden / "marks"
-        undo.add(partial(os.truncate, path, self._marks_size))
-        with path.open("ab") as file:
-            file.write(lines)
-        self._marks_size += len(lines)
-        if self._marks_size > MAX_MARKS:
-            self._write_marks()
+        self._upkeep(work)
 
-    def _write_marks(self) -> None:
-        lines = "".join(f"{key} {log.last.number}\n" for key, log in self._logs.items()).encode()
-        fresh = self._hidden / "marks.new"
-        fresh.write_bytes(lines)
-        fresh.replace(self._hidden / "marks")
-        self._marks_size = len(lines)
-
-    def _read_marks(self) -> dict[int, int] | None:
-        path = self._hidden / "marks"
-        if not path.exists():
-            return None
-        found = re.findall(rb"(?m)^([0-9]{1,18}) ([0-9]{1,18})\n", path.read_bytes())
-        return {int(log): int(number) for log, number in found}
+    def _write_checkpoint(self, snapshot: "_Snapshot") -> None:
+        for log in snapshot.dirty:
+            log.sync()
+        self._rooms.sync()
+        sync_directory(self._directory)
+        checkpoint.write(self._hidden, snapshot.checkpoint)
 
     # --- load ---------------------------------------------------------------------------------
 
@@ -231,14 +351,28 @@ class FileStore:
         self._take_lock()
         os.close(lost)
         self._rooms.rewrite()
-        self._write_marks()
+        self._write_checkpoint(self._snapshot(self._journal.sequence))
+        self._journal.begin(self._journal.sequence)
 
-    def _load_log(self, key: int, marks: dict[int, int] | None, *, is_room: bool) -> list[str]:
+    def _load_log(
+        self, key: int, known: Extent | None, replay: Replay, *, is_room: bool
+    ) -> list[str]:
+        """Read one log and complete it; `known` is what a checkpoint says of it."""
         log = LogFile(self._path(key))
-        mark = None if marks is None else marks.get(key, 0)
-        is_there = log.path.exists()
-        warnings = log.load(mark)
+        is_there = log.path.exists() or key in replay.rooms
+        lines = replay.lines.get(key, [])
+        if known is not None and not replay.same_boot:
+            if not log.path.exists() and not known.number:
+                log.path.touch(LOG_MODE)
+            mend_tail(log.path, known, lines)
+        mark = None if known is None else max([known.number, *(line.number for line in lines)])
+        warnings = log.load(mark, {line.number: line.text for line in lines})
         self._logs[key] = log
+        least = replay.sure.get(key, known.number if known else 0)
+        missing = missing_lines(lines, log.last.number, least if replay.same_boot else 0)
+        if missing and (replay.same_boot or not known or log.size >= known.size):
+            posts = [parse_post(line.text.decode().removesuffix("\n")) for line in missing]
+            log.append(posts, b"".join(line.text for line in missing))
         if mark is not None and log.last.number < mark:
             warnings.append(
                 f"{log.path.name}: #{mark} had been acknowledged, but the log ends at "
@@ -246,7 +380,7 @@ class FileStore:
             )
         elif is_room and not is_there:
             warnings.append(f"{log.path.name}: the log of room {key} is gone; beginning a new one.")
-        if (is_room or key == BROADCASTS) and not is_there:
+        if (is_room or key == BROADCASTS) and not log.path.exists():
             log.path.touch(LOG_MODE)
         return warnings
 
@@ -272,9 +406,25 @@ class _Undo:
                 tell(ERROR, "not-taken-back", why=exc)
 
 
-def _sync_directory(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """A moment between two batches, as a checkpoint will tell it."""
+
+    checkpoint: Checkpoint
+    dirty: Sequence[LogFile] = field(default=())
+
+
+def _rooms_of(items: Sequence[Item]) -> dict[int, tuple[str, ...]]:
+    return {item.room_id: item.members for item in items if isinstance(item, Room)}
+
+
+def _lines_of(items: Sequence[Item]) -> dict[int, bytes]:
+    lines: defaultdict[int, list[bytes]] = defaultdict(list)
+    for item in items:
+        if isinstance(item, Line):
+            lines[item.log].append(item.text)
+    return {log: b"".join(texts) for log, texts in lines.items()}
+
+
+def _refusal(fault: OSError) -> StoreError:
+    return StoreError(f"The server's disk refuses: {fault.strerror}.")

@@ -3,15 +3,20 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from toom_protocol.lines import ActiveUser, Post
+from toom_protocol.lines import Post
+from toom_server import allocation
 from toom_server.entries import BROADCASTS, History, LastPost, PostEntry, RoomEntry
-from toom_server.store import DirectoryInUse, FileStore, StoreError
+from toom_server.store import DirectoryInUse, Durability, FileStore, StoreError
 
 AT = datetime(2022, 6, 1, 16, 0, 0)
 
@@ -46,6 +51,20 @@ def restart(directory: Path, store: FileStore) -> History:
     return history
 
 
+def kill(directory: Path, store: FileStore) -> History:
+    """Let go of the directory as a process that is killed does, and start again."""
+    os.close(store._lock)
+    store._journal.close()
+    store.__init__(directory)  # type: ignore[misc]  # the store's process is another one
+    return store.load()
+
+
+def lose_power(directory: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch) -> History:
+    """As `kill`, and the machine has been started again."""
+    monkeypatch.setattr("toom_server.journal.boot", lambda: os.urandom(16))
+    return kill(directory, store)
+
+
 def test_messages_and_rooms_survive(directory: Path, store: FileStore) -> None:
     store.commit([said(1), room(1), said(1, "a; b", log=1), said(2)])
     line = "1 Jun 2022 16:00:00; Yoda"
@@ -58,8 +77,8 @@ def test_messages_and_rooms_survive(directory: Path, store: FileStore) -> None:
 
 
 def test_active_users_do_not_survive(directory: Path, store: FileStore) -> None:
-    store.publish([ActiveUser(1, AT, "Yoda", "10.0.0.1", 8000)])
     line = "1; 1 Jun 2022 16:00:00; Yoda; 10.0.0.1; 8000\n"
+    store.publish(line.encode())
     assert (directory / "userlog.txt").read_text() == line
     restart(directory, store)
     assert (directory / "userlog.txt").read_text() == ""
@@ -162,39 +181,66 @@ def test_two_servers_never_share_a_directory(directory: Path, store: FileStore) 
         FileStore(directory).load()
 
 
+def failing(fault: int, real: Callable[..., object], at: int) -> Callable[..., object]:
+    """A function of the system that fails once, at its `at`th call."""
+    calls = []
+
+    def call(*args: object) -> object:
+        calls.append(args)
+        if len(calls) == at:
+            raise OSError(fault, os.strerror(fault))
+        return real(*args)
+
+    return call
+
+
+NO_SPACE = errno.ENOSPC
+BATCH = [room(1), said(2, "refused"), said(1, "refused", log=1)]
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "at", "fault"),
+    [
+        (allocation, "_fallocate", 1, 0),
+        (allocation, "_fallocate", 2, 0),
+        (os, "pwrite", 1, NO_SPACE),
+        (os, "fdatasync", 1, errno.EIO),
+        (os, "write", 1, NO_SPACE),
+        (os, "write", 2, NO_SPACE),
+    ],
+)
 def test_a_batch_that_fails_leaves_nothing(
-    directory: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+    directory: Path,
+    store: FileStore,
+    monkeypatch: pytest.MonkeyPatch,
+    where: Any,
+    name: str,
+    at: int,
+    fault: int,
 ) -> None:
-    """The disk refuses the second log of a batch: the first one, and the room, are taken back."""
+    """At whatever step the disk refuses: a kill afterwards brings nothing of the batch back."""
     store.commit([said(1)])
     before = (directory / "messagelog.txt").read_bytes()
-    real, calls = os.fdatasync, []
-
-    def failing(handle: int) -> None:
-        calls.append(handle)
-        if len(calls) == 3:  # the room, the broadcasts, then the room's log
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(handle)
-
-    monkeypatch.setattr(os, "fdatasync", failing)
-    with pytest.raises(StoreError, match="No space left"):
-        store.commit([room(1), said(2), said(1, log=1)])
+    real = getattr(where, name)
+    if where is allocation:
+        calls = iter(range(1, 9))
+        monkeypatch.setattr(where, name, lambda *args: -1 if next(calls) == at else real(*args))
+        monkeypatch.setattr("ctypes.get_errno", lambda: NO_SPACE)
+    else:
+        monkeypatch.setattr(where, name, failing(fault, real, at))
+    with pytest.raises(StoreError, match=os.strerror(fault or NO_SPACE)):
+        store.commit(BATCH)
     monkeypatch.undo()
     assert (directory / "messagelog.txt").read_bytes() == before
     assert not (directory / "SR_1_messagelog.txt").exists()
     assert list(store.read(BROADCASTS, AT)) == []
+    killed = kill(directory, store)
+    assert killed.last == {0: LastPost(1, AT)}
+    assert b"refused" not in b"".join(
+        path.read_bytes() for path in directory.rglob("*") if path.name.endswith(".txt")
+    )
     store.commit([said(2, "again"), room(1), said(1, log=1)])
     assert restart(directory, store).last == {0: LastPost(2, AT), 1: LastPost(1, AT)}
-
-
-def test_marks_do_not_grow_for_ever(
-    directory: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("toom_server.store.MAX_MARKS", 30)
-    for number in range(1, 30):
-        store.commit([said(number)])
-    assert (directory / ".toom" / "marks").stat().st_size <= 40
-    assert restart(directory, store).warnings == ()
 
 
 def read_numbers(store: FileStore) -> list[int]:
@@ -269,7 +315,7 @@ def test_the_hidden_folder_is_made_anew_with_what_is_known(
     store.commit([room(1), said(1)])
     shutil.rmtree(directory / ".toom")
     store.commit([RoomEntry(2, ("Yoda", "Luke"), "Yoda", 1), said(2)])
-    store.publish([])
+    store.publish(b"")
     with pytest.raises(DirectoryInUse):
         FileStore(directory).load()
     history = restart(directory, store)
@@ -282,3 +328,103 @@ def test_a_server_can_end_on_a_disk_that_refuses(directory: Path, store: FileSto
     store.close()
     (directory / "userlog.txt").rmdir()
     store.load()
+
+
+def log_text(directory: Path) -> str:
+    return (directory / "messagelog.txt").read_text()
+
+
+def test_a_kill_between_journal_and_log_loses_nothing(directory: Path, store: FileStore) -> None:
+    store.commit([said(1)])
+    store.begin([said(2), room(1), said(1, log=1)])
+    store.sync()  # from here on the replies may be promised, though they have not left
+    history = kill(directory, store)
+    assert history.last == {0: LastPost(2, AT), 1: LastPost(1, AT)}
+    assert history.rooms == {1: ("Yoda", "Han")}
+    assert history.warnings == ()
+    assert read_numbers(store) == [1, 2]
+
+
+@pytest.mark.parametrize("kept", range(0, 34, 3))
+def test_a_log_line_that_was_torn_by_a_kill_is_whole_again(
+    directory: Path, store: FileStore, kept: int
+) -> None:
+    store.commit([said(1)])
+    store.begin([said(2, "a text")])
+    store.sync()
+    whole = log_text(directory)
+    with (directory / "messagelog.txt").open("a") as log:
+        log.write("2; 1 Jun 2022 16:00:00; Yoda; a te"[:kept])
+    assert kill(directory, store).last[0].number == 2
+    assert log_text(directory) == whole + "2; 1 Jun 2022 16:00:00; Yoda; a text\n"
+
+
+def test_what_somebody_shortened_after_a_kill_stays_so(directory: Path, store: FileStore) -> None:
+    store.commit([said(1), said(2)])
+    store.commit([said(3)])
+    first = log_text(directory).splitlines(keepends=True)[0]
+    (directory / "messagelog.txt").write_text(first)
+    history = kill(directory, store)
+    assert (history.last[0].number, log_text(directory)) == (1, first)
+    assert len(history.warnings) == 1
+    assert kill(directory, store).warnings == ()
+
+
+@given(size=st.integers(0, 400), junk=st.binary(max_size=40), rooms=st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_loss_of_power_loses_nothing(size: int, junk: bytes, rooms: bool) -> None:
+    """Of what was written since the last checkpoint any part may be missing or be rubbish."""
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        directory = Path(name)
+        store = FileStore(directory)
+        store.load()
+        store.commit([said(1)])
+        restart(directory, store)  # a checkpoint has the first line
+        kept = len(log_text(directory))
+        for number in range(2, 8):
+            store.commit([said(number, f"text {number}")])
+        store.commit([room(1), said(1, log=1)])
+        whole = log_text(directory)
+        log = directory / "messagelog.txt"
+        os.truncate(log, min(kept + size, len(whole)))
+        with log.open("ab") as file:
+            file.write(junk)
+        if rooms:
+            (directory / "SR_1_messagelog.txt").unlink()
+            (directory / ".toom" / "rooms").write_bytes(junk)
+        history = lose_power(directory, store, patch)
+        is_whole = min(kept + size, len(whole)) == len(whole)
+        if not is_whole or junk.endswith(b"\n"):
+            assert log.read_bytes().startswith(whole.encode())
+        assert history.last[0].number == 7
+        assert history.last[1].number == 1
+        assert history.rooms == {1: ("Yoda", "Han")}
+        store.close()
+
+
+def test_segments_come_and_go(directory: Path, store: FileStore) -> None:
+    """More than the first segment holds: checkpoints give room back, nothing is lost."""
+    for number in range(1, 700):
+        store.commit([said(number, "x" * 3000)])
+    assert len(list((directory / ".toom").glob("journal-*"))) <= 2
+    assert kill(directory, store).last[0].number == 699
+    assert read_numbers(store) == list(range(1, 700))
+
+
+def test_room_that_was_taken_ahead_is_given_back(directory: Path, store: FileStore) -> None:
+    for number in range(1, 200):
+        store.commit([said(number, "x" * 3000)])
+    log = directory / "messagelog.txt"
+    size = log.stat().st_size
+    assert log.stat().st_blocks * 512 > size + 8192
+    restart(directory, store)
+    assert log.stat().st_blocks * 512 < size + 8192
+
+
+@pytest.mark.parametrize("durability", list(Durability))
+def test_every_durability_outlasts_the_server(directory: Path, durability: Durability) -> None:
+    store = FileStore(directory, durability=durability)
+    store.load()
+    store.commit([room(1), said(1), said(1, log=1)])
+    assert kill(directory, store).last == {0: LastPost(1, AT), 1: LastPost(1, AT)}
+    store.close()

@@ -1,0 +1,252 @@
+"""The write-ahead log: one file for everything that is acknowledged (PROTOCOL 6.2).
+
+A record is written and synced before its replies leave; the text logs follow without a sync and are
+completed from here at the next start. One sync serves a batch, however many logs it touches.
+
+Belongs here: segments, records, their order. Does not: what a record means (records.py), what is
+made of it at a start (recovery.py).
+
+A segment is a file of fixed size, filled with zeros when it is made, so that a sync of it changes
+no metadata. It begins with a block that names its first record and the boot in which it was
+written. Each record begins at a block of its own: what was acknowledged is never written again.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from toom_server.allocation import fill
+from toom_server.checkpoint import sync_directory
+
+BLOCK: Final = 4096  # bytes; the largest unit that disks write at once
+FIRST_SIZE: Final = 1 << 20  # bytes of the first segment; each next one is twice as large,
+LARGEST: Final = 64 << 20  # up to this: seconds of the heaviest load
+SMALLEST: Final = 16 * BLOCK  # on a disk that has hardly any room
+SHARE_OF_FREE: Final = 16  # a segment takes at most a sixteenth of what is free
+HEAD: Final = struct.Struct("<8sQ16s")  # magic; first sequence; boot
+MAGIC: Final = b"TOOMJRN1"
+RECORD: Final = struct.Struct("<IIQI")  # magic; CRC of the rest; sequence; length
+RECORD_MAGIC: Final = 0x4452434A
+CHECKED_FROM: Final = 8  # bytes of a record's head that its CRC does not cover
+WRITTEN: Final = "written"  # the file that tells up to which record the text logs are written
+NUMBER: Final = struct.Struct("<Q")  # what is in it
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")  # random(4): another one after each boot
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One batch.
+
+    Attributes:
+        sequence: counts records, from 1.
+        same_boot: nothing written in its time can have been lost with the power.
+    """
+
+    sequence: int
+    payload: bytes
+    same_boot: bool
+
+
+def boot() -> bytes:
+    """Give 16 bytes that name this run of the kernel; random ones where it does not tell."""
+    try:
+        return bytes.fromhex(BOOT_ID.read_text().strip().replace("-", ""))[:16]
+    except (OSError, ValueError):
+        return os.urandom(16)
+
+
+class _Segment:
+    def __init__(self, path: Path, handle: int, size: int, first: int) -> None:
+        self.path, self.handle, self.size, self.first = path, handle, size, first
+        self.end = BLOCK  # where the next record goes
+
+
+class Journal:
+    """The segments of one server; `records`, then `begin`, then write and keep batch by batch."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._boot = boot()
+        self._segments: list[_Segment] = []  # the last one is written to
+        self._length = 0  # bytes of the record that is written and not kept yet
+        self._doubtful = False  # a record that was refused may stand on the disk
+        self._written = -1  # descriptor
+        self.sequence = 0  # of the last record that is kept
+
+    # --- at the start -------------------------------------------------------------------------
+
+    def records(self, after: int) -> Iterator[Record]:
+        """Yield every record later than `after`, in order, up to the first that is not whole."""
+        expected: int | None = None
+        for first, path in sorted(self._names()):
+            if expected is not None and first != expected:
+                return
+            expected = first
+            for record in self._read(path):
+                if record.sequence != expected:
+                    break
+                expected += 1
+                if record.sequence > after:
+                    yield record
+
+    @property
+    def written(self) -> int:
+        """Up to which record the text logs were written, unless the power was lost since."""
+        try:
+            content = (self._folder / WRITTEN).read_bytes()
+        except FileNotFoundError:
+            return 0
+        return int(NUMBER.unpack(content)[0]) if len(content) == NUMBER.size else 0
+
+    def begin(self, last: int) -> None:
+        """Write from now on, after record `last`; what was there before is no longer needed.
+
+        Raises:
+            OSError: there is no room, or the disk refuses.
+        """
+        self.close()
+        self.sequence = last
+        for _, path in self._names():
+            path.unlink()
+        self._segments = [self._make(FIRST_SIZE)]
+        self._doubtful = False
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+        self._written = os.open(self._folder / WRITTEN, flags, 0o600)
+        os.pwrite(self._written, NUMBER.pack(last), 0)
+
+    # --- batch by batch -----------------------------------------------------------------------
+
+    def write(self, payload: bytes) -> None:
+        """Write the next record; it counts once `sync` and `keep` have been called.
+
+        Raises:
+            OSError: nothing of it counts.
+        """
+        if not self._segments:
+            self._segments = [self._make(FIRST_SIZE)]
+        if self._doubtful:
+            self.discard()
+        rest = struct.pack("<QI", self.sequence + 1, len(payload))
+        crc = zlib.crc32(payload, zlib.crc32(rest))
+        data = struct.pack("<II", RECORD_MAGIC, crc) + rest + payload
+        length = -(-len(data) // BLOCK) * BLOCK
+        segment = self._segments[-1]
+        if segment.end + length > segment.size:
+            segment = self._make(min(2 * segment.size, LARGEST), least=BLOCK + length)
+            self._segments.append(segment)
+        self._length = length
+        view, offset = memoryview(data), segment.end
+        while view:
+            count = os.pwrite(segment.handle, view, offset)
+            view, offset = view[count:], offset + count
+
+    def sync(self) -> None:
+        """Wait until what was written is on the disk; may be called in a thread of its own."""
+        os.fdatasync(self._segments[-1].handle)
+
+    def keep(self) -> None:
+        """The record counts, and the text logs have it: go on behind it.
+
+        The note of that is never synced, since it matters only after a death that kept the
+        system's memory; in the segment itself it would make each sync a longer one.
+        """
+        self._segments[-1].end += self._length
+        self.sequence += 1
+        os.pwrite(self._written, NUMBER.pack(self.sequence), 0)
+
+    def discard(self) -> None:
+        """See to it that the record that was written last never counts.
+
+        Raises:
+            OSError: it may count after a restart; until this has succeeded nothing is written.
+        """
+        if not self._segments:
+            return
+        self._doubtful = True
+        segment = self._segments[-1]
+        if segment.end < segment.size:
+            os.pwrite(segment.handle, bytes(BLOCK), segment.end)
+            os.fdatasync(segment.handle)
+        self._doubtful = False
+
+    @property
+    def has_full_segments(self) -> bool:
+        """Whether a checkpoint would give room back."""
+        return len(self._segments) > 1
+
+    def forget(self, upto: int) -> None:
+        """Remove the segments of which a checkpoint has everything."""
+        while len(self._segments) > 1 and self._segments[1].first <= upto + 1:
+            segment = self._segments.pop(0)
+            os.close(segment.handle)
+            segment.path.unlink(missing_ok=True)
+
+    def is_lost(self) -> bool:
+        """Whether somebody has deleted it under us."""
+        return bool(self._segments) and not self._segments[-1].path.exists()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for segment in self._segments:
+            os.close(segment.handle)
+        self._segments = []
+        if self._written >= 0:
+            os.close(self._written)
+            self._written = -1
+
+    def remove(self) -> None:
+        """Close it and delete it: a checkpoint has everything."""
+        self.close()
+        for _, path in self._names():
+            path.unlink()
+
+    # --- segments -----------------------------------------------------------------------------
+
+    def _names(self) -> list[tuple[int, Path]]:
+        paths = self._folder.glob("journal-*") if self._folder.exists() else ()
+        found = []
+        for path in paths:
+            with suppress(ValueError):
+                found.append((int(path.name.removeprefix("journal-"), 16), path))
+        return found
+
+    def _make(self, wanted: int, least: int = SMALLEST) -> _Segment:
+        """Make an empty segment for the next record, smaller than wanted where room is scarce."""
+        disk = os.statvfs(self._folder)
+        fair = disk.f_bavail * disk.f_frsize // SHARE_OF_FREE // BLOCK * BLOCK
+        size = max(SMALLEST, least, min(wanted, fair))
+        first = self.sequence + 1
+        path = self._folder / f"journal-{first:016x}"
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            fill(handle, size)
+            os.pwrite(handle, HEAD.pack(MAGIC, first, self._boot), 0)
+            os.fsync(handle)
+            sync_directory(self._folder)
+        except OSError:
+            os.close(handle)
+            path.unlink(missing_ok=True)
+            raise
+        return _Segment(path, handle, size, first)
+
+    def _read(self, path: Path) -> Iterator[Record]:
+        with path.open("rb") as file:
+            head = file.read(BLOCK)
+            if len(head) < BLOCK:
+                return
+            magic, _, its_boot = HEAD.unpack_from(head)
+            if magic != MAGIC:
+                return
+            while len(head := file.read(RECORD.size)) == RECORD.size:
+                magic, crc, sequence, length = RECORD.unpack(head)
+                payload = file.read(length) if magic == RECORD_MAGIC else b""
+                is_whole = magic == RECORD_MAGIC and len(payload) == length
+                if not is_whole or zlib.crc32(payload, zlib.crc32(head[CHECKED_FROM:])) != crc:
+                    return
+                yield Record(sequence, payload, its_boot == self._boot)
+                file.seek(-(RECORD.size + length) % BLOCK, os.SEEK_CUR)

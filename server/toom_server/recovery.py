@@ -1,0 +1,96 @@
+"""What a start makes of logs and journal after a server that ended without warning (PROTOCOL 6.3).
+
+Belongs here: which lines of the journal a log still lacks. Does not: how either is stored.
+
+What somebody deleted or shortened while the server was down stays so (SPEC S13), and what was
+acknowledged is there again. The two are told apart by what must have been in the log: after a kill
+everything up to the record that is noted as written; after a loss of power everything up
+to the checkpoint.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toom_server.checkpoint import Checkpoint, Extent
+from toom_server.journal import Record
+from toom_server.records import Line, Room, decode
+
+
+@dataclass(slots=True)
+class Replay:
+    """What the journal has that a checkpoint has not.
+
+    Attributes:
+        sequence: of the last record.
+        lines: by log, each in order.
+        rooms: in order of their making.
+        sure: by log, the last number whose line had been written before the server ended.
+        same_boot: nothing can have been lost with the power since.
+    """
+
+    sequence: int
+    lines: dict[int, list[Line]] = field(default_factory=lambda: defaultdict(list))
+    rooms: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    sure: dict[int, int] = field(default_factory=dict)
+    same_boot: bool = True
+
+
+def gather(records: Iterable[Record], checkpoint: Checkpoint, written: int) -> Replay:
+    """Read what follows a checkpoint; the text logs were written up to record `written`.
+
+    Raises:
+        BadRecord: the journal is whole and yet no journal of this version.
+    """
+    replay = Replay(checkpoint.sequence)
+    for record in records:
+        replay.sequence = record.sequence
+        replay.same_boot &= record.same_boot
+        for item in decode(record.payload):
+            if isinstance(item, Room):
+                replay.rooms[item.room_id] = item.members
+                continue
+            replay.lines[item.log].append(item)
+            if record.sequence <= written:
+                replay.sure[item.log] = item.number
+    return replay
+
+
+def mend_tail(path: Path, extent: Extent, lines: list[Line]) -> None:
+    """After a loss of power: make what follows the checkpoint in a log what it should be.
+
+    A log that is shorter than its checkpoint was shortened by somebody, and is left alone.
+    """
+    try:
+        with path.open("r+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size < extent.size:
+                return
+            file.seek(extent.size)
+            tail = file.read()
+            good = 0
+            missing = list(lines)
+            while missing and tail.startswith(missing[0].text, good):
+                good += len(missing.pop(0).text)
+            if missing:
+                file.truncate(extent.size + good)
+                file.seek(0, os.SEEK_END)
+                file.write(b"".join(line.text for line in missing))
+    except FileNotFoundError:
+        return
+
+
+def missing_lines(lines: list[Line], last: int, sure: int) -> list[Line] | None:
+    """Give the lines that a log lacks which ends at number `last`.
+
+    Args:
+        sure: the number that it must have reached; a log that ends before was shortened.
+
+    Returns:
+        None: it was shortened by somebody, and stays so.
+    """
+    if last < sure:
+        return None
+    return [line for line in lines if line.number > last]
