@@ -43,7 +43,18 @@ def make(root: Path, *words: str, **environment: str) -> subprocess.CompletedPro
 def test_make_prints_its_verbs(checkout: Path) -> None:
     done = make(checkout)
     assert done.returncode == 0
-    verbs = ("scenarios", "test", "check", "format", "image", "mutants", "steady", "bench", "clean")
+    verbs = (
+        "scenarios",
+        "test",
+        "check",
+        "format",
+        "image",
+        "mutants",
+        "kills",
+        "steady",
+        "bench",
+        "clean",
+    )
     for verb in verbs:
         assert f"make {verb} " in done.stdout
 

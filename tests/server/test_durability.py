@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Final
 
 from tests.doubles.patience import wait_until
+from tests.server.durability import KILLS, check_log
 from tests.server.running import BareClient
 from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE
-from toom_protocol.lines import Post, parse_post
+from toom_protocol.lines import parse_post
 
 SERVER: Final = str(Path(__file__).parents[2] / "server" / "server.py")
 HOST: Final = "127.0.0.1"
 USERS: Final = ("Yoda", "Han", "Luke", "Leia", "Obi-wan")
-KILLS: Final = 10
 SEED: Final = 20220601
 LONGEST_LIFE: Final = 0.12  # seconds of load before a kill
 AHEAD: Final = 24  # requests that a client has under way
@@ -139,17 +139,6 @@ async def check(port: int, directory: Path, promises: Promises) -> None:
             assert answer == m.RoomExists(room)
         for client in clients.values():
             assert await client.ask(m.LogOut()) == m.LoggedOut()
-
-
-def check_log(posts: list[Post], promised: dict[int, tuple[str, str]]) -> None:
-    assert [post.number for post in posts] == list(range(1, len(posts) + 1))
-    assert [post.at for post in posts] == sorted(post.at for post in posts)
-    texts = [post.text for post in posts]
-    assert len(set(texts)) == len(texts)
-    assert not [text for text in texts if text.startswith("refused")]
-    there = {post.number: (post.username, post.text) for post in posts}
-    for number, said in promised.items():
-        assert there.get(number) == said
 
 
 async def live_and_die(directory: Path, kills: int, seed: int) -> Promises:
