@@ -12,6 +12,8 @@ MAX_ACCOUNT_WORD: Final = 1024  # bytes of UTF-8 of a name or password; PROTOCOL
 
 def has_control_character(text: str, *, allowed: str = "") -> bool:
     """Tell whether a text holds a control character (Unicode category Cc) that is not allowed."""
+    if text.isprintable():  # the usual case, told at once
+        return False
     return any(unicodedata.category(char) == "Cc" and char not in allowed for char in text)
 
 

@@ -6,6 +6,7 @@ in the logs. `strptime` is not used, because its month names follow the locale.
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from toom_protocol.errors import MalformedTimestamp
@@ -20,6 +21,7 @@ _FORM: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=16)  # whoever writes many times in a second writes the same one
 def format_timestamp(at: datetime) -> str:
     """Write a time as the logs and replies show it: no leading zero in the day.
 

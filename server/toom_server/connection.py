@@ -27,6 +27,8 @@ class Connection(asyncio.Protocol):
         self._hub = hub
         self._decoder = Decoder()
         self._unanswered = 0
+        self._unsent: list[bytes] = []  # replies of this turn of the event loop
+        self._flush_due = False
         self._full = False  # the kernel takes no more; asyncio told us
         self._reading = True
         self._undecoded = False  # the decoder may hold whole frames still
@@ -99,9 +101,20 @@ class Connection(asyncio.Protocol):
         self._pace()
 
     def send(self, request_id: int, *messages: Message) -> None:
-        """Send messages at once; asyncio keeps what the kernel does not take."""
+        """Send messages soon, all of one turn of the event loop at once; asyncio keeps what the
+        kernel does not take.
+        """
         if not self._transport.is_closing():
-            self._transport.write(b"".join(encode(request_id, each) for each in messages))
+            self._unsent += [encode(request_id, each) for each in messages]
+            if not self._flush_due:
+                self._flush_due = True
+                asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        if self._unsent and not self._transport.is_closing():
+            self._transport.write(b"".join(self._unsent))
+        self._unsent.clear()
 
     def notify(self, notice: Notice) -> None:
         """Send what nobody asked for; a client that does not read is dropped (PROTOCOL 2.5)."""
@@ -124,7 +137,7 @@ class Connection(asyncio.Protocol):
         elif now - self._last_guest > limit and not self._transport.is_closing():
             tell(INFO, "late", peer=self._name)
             self.send(0, SentAway(Cause.NO_LOG_IN))
-            self._transport.close()
+            self.close()
 
     def close_if_silent(self, now: float, limit: float) -> None:
         """Drop a client that has neither spoken nor read for `limit` seconds (SPEC S3)."""
@@ -143,6 +156,7 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """End the connection after what is to be sent."""
+        self._flush()
         self._transport.close()
 
     @property
@@ -174,6 +188,7 @@ class Connection(asyncio.Protocol):
             part = next(parts, None)
             if part is not None:
                 self.send(request_id, part)
+                self._flush()  # at once: the kernel says when it is full
             else:
                 self._streams.popleft()
                 self.answered()

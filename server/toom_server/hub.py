@@ -87,6 +87,7 @@ class Hub:
         self._console = console
         self._connections: dict[Session, Connection] = {}
         self._arrivals: list[_Arrival] = []
+        self._said: list[str] = []  # lines for the server's terminal
         self._busy = False  # a batch is on its way to the disk, or a turn is due
         self._closing = False
         self._healthy = True
@@ -305,6 +306,7 @@ class Hub:
                 self._presence.changed(each)
             else:
                 self._tell(each.arrival, each.outcome)
+        self._show()
         if following is None:
             if not self._busy:
                 self._idle.set()
@@ -322,6 +324,13 @@ class Hub:
                 outcome = _not_stored(outcome, fault)
             self._tell(each.arrival, outcome)
             self._resume(each.arrival.connection)
+        self._show()
+
+    def _show(self) -> None:
+        """Put the lines of a batch on the server's terminal, all at once."""
+        if self._said:
+            self._console.say(*self._said)
+            self._said.clear()
 
     def _tell(self, arrival: _Arrival, outcome: Outcome) -> None:
         if outcome.notice is not None:
@@ -329,7 +338,7 @@ class Hub:
             if target in self._connections:
                 self._connections[target].notify(notice)
         if outcome.console:
-            self._console.say(outcome.console)
+            self._said.append(outcome.console)
         if outcome.audit:
             tell(**outcome.audit)
         if arrival.request is None:

@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..results import Status
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .suite import Round
 
 ROUNDS: Final = 3
+SERVER_ROUNDS: Final = 5
 MOST_ROUNDS: Final = 100
 
 
@@ -39,6 +41,16 @@ def add_bench(verbs: Any, jobs: Callable[[str], int]) -> None:
     suite.add_argument("--jobs", type=jobs, default=0, metavar="N|auto")
     suite.add_argument("--json", action="store_true", help="the figures as JSON on stdout")
     suite.set_defaults(act=_suite)
+    server = kinds.add_parser(
+        "server", help="durable acknowledgements per second, against Redis in the same run"
+    )
+    server.add_argument("--rounds", type=_rounds, default=SERVER_ROUNDS, metavar="N")
+    server.add_argument(
+        "--directory", type=Path, metavar="DIR", help="on the disk that is meant (default: /tmp)"
+    )
+    server.add_argument("--only", type=int, action="append", metavar="CONNECTIONS")
+    server.add_argument("--json", action="store_true", help="the figures as JSON on stdout")
+    server.set_defaults(act=_server)
 
 
 def _rounds(text: str) -> int:
@@ -73,6 +85,27 @@ def _suite(options: argparse.Namespace) -> Status:
     else:
         for line in spending.lines():
             print(line)  # noqa: T201 - the result
+    return Status.PASSED
+
+
+def _server(options: argparse.Namespace) -> Status:
+    from .document import document
+    from .server import CASES, GENERATOR_BOUND, measure
+
+    cases = [case for case in CASES if options.only is None or case.connections in options.only]
+    rows, more = measure(options.rounds, options.directory, _tell, cases)
+    if options.json:
+        told = document("server", options.rounds, rows, **more)
+        print(json.dumps(told, indent=1, ensure_ascii=False))  # noqa: T201 - the result
+        return Status.PASSED
+    for row in rows:
+        ((name, peer),) = row.peers.items()
+        bound = f"  {GENERATOR_BOUND}" if row.case in more[GENERATOR_BOUND] else ""
+        print(  # noqa: T201 - the result
+            f"{row.case:<34} {row.unit:>6}  {row.ours.median:>10.2f} "
+            f"({row.ours.min:.2f} to {row.ours.max:.2f})  {name} {peer.median:.2f} "
+            f"({peer.min:.2f} to {peer.max:.2f})  ratio {row.ratios().get(name, 0):.2f}{bound}"
+        )
     return Status.PASSED
 
 
