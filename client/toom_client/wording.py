@@ -93,6 +93,10 @@ def say_end(cause: m.Cause | None) -> str:
     """Word the end of the connection, for which the server may have told a cause (SPEC S11)."""
     if cause is m.Cause.NO_LOG_IN:
         return f"Nobody has logged in here for {LOGIN_LIMIT:.0f} s."
+    if cause is m.Cause.FULL:
+        return "The server is full. Please try again later."
+    if cause is m.Cause.TOO_MANY:
+        return "The server takes no more connections from this address."
     return SERVER_GONE
 
 

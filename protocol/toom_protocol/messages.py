@@ -39,6 +39,8 @@ class Cause(IntEnum):
     """Why the server ends a connection."""
 
     NO_LOG_IN = 1  # nobody has logged in for `LOGIN_LIMIT`; PROTOCOL 2.4
+    FULL = 2  # the system grants the server no more connections
+    TOO_MANY = 3  # there are as many from this address as the server was told to take
 
 
 # --- requests: client to server, 1 to 63 (PROTOCOL 3.1) -------------------------------------------

@@ -20,8 +20,9 @@ from toom_server.accounts import Accounts, BadCredentials
 from toom_server.checkup import examine
 from toom_server.conference import Conference
 from toom_server.connection import Connection
+from toom_server.doorway import Doorway
 from toom_server.events import FORMATS, LEVELS, listen, tell
-from toom_server.hub import Hub
+from toom_server.hub import MOST, Hub
 from toom_server.line_writer import LineWriter
 from toom_server.store import DirectoryInUse, Durability, FileStore
 
@@ -124,6 +125,12 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
     parser.add_argument(
+        "--per-address",
+        type=_count,
+        metavar="N",
+        help="connections from one address at a time (default: as many as there are descriptors)",
+    )
+    parser.add_argument(
         "--durability",
         choices=[str(each) for each in Durability],
         default=str(Durability.DISK),
@@ -153,6 +160,12 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     if surplus:
         parser.error(f"too many arguments: {' '.join(surplus)}")
     return options
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST}")
+    return int(text)
 
 
 def _check_arguments(options: argparse.Namespace) -> int:
@@ -186,7 +199,8 @@ def _start(options: argparse.Namespace, port: int) -> int:
     for warning in history.warnings:
         tell(WARNING, "found", what=warning)
     conference = Conference(accounts, int(options.attempts), history, _new_ticket)
-    hub = Hub(conference, store, LineWriter(sys.stdout), most=most)
+    doorway = Doorway(most, options.per_address)
+    hub = Hub(conference, store, LineWriter(sys.stdout), doorway)
     reread = partial(_reread, conference, options.credentials)
     with asyncio.Runner(loop_factory=_new_event_loop) as runner, _told(options.metrics, hub):
         status = runner.run(_serve(listener, hub, reread, len(accounts)))

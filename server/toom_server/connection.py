@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_UNREAD: Final = 1 << 20  # bytes that wait for a client before notices are too much; 10,000 each
 MAX_UNANSWERED: Final = 64  # requests of one client that may wait; then reading pauses
+_REFUSED: Final = {Cause.FULL: "full", Cause.TOO_MANY: "too-many"}  # events
 STREAM_TURN: Final = 8  # parts of a long answer that are written before others have a turn
 
 
@@ -43,12 +44,14 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername") or ("unknown", 0)
         self.session = Session(address=peer[0])
-        self._joined = self._hub.joined(self)
-        if not self._joined:
-            tell(WARNING, "full", address=peer[0])
-            self._transport.abort()
-            return
+        cause = self._hub.joined(self)
+        self._joined = cause is None
         self._transport.write(PREFACE)
+        if cause is not None:
+            tell(WARNING, _REFUSED[cause], address=peer[0])
+            self.send(0, SentAway(cause))
+            self.close()
+            return
         tell(INFO, "connected", address=peer[0], port=peer[1])
 
     def data_received(self, data: bytes) -> None:

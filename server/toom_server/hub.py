@@ -17,9 +17,10 @@ from logging import ERROR
 from typing import Final, Protocol
 
 from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT, SWEEP_INTERVAL
-from toom_protocol.messages import End, LogIn, LogLines, Message, NotStored, Ping, Request
+from toom_protocol.messages import Cause, End, LogIn, LogLines, Message, NotStored, Ping, Request
 from toom_server.conference import Conference, Instant
 from toom_server.connection import Connection
+from toom_server.doorway import Doorway
 from toom_server.entries import Entry
 from toom_server.events import tell
 from toom_server.line_writer import LineWriter
@@ -78,10 +79,14 @@ class Hub:
     """The one place that changes the conference; owns every connection."""
 
     def __init__(
-        self, conference: Conference, store: Store, console: LineWriter, *, most: int = MOST
+        self,
+        conference: Conference,
+        store: Store,
+        console: LineWriter,
+        doorway: Doorway | None = None,
     ) -> None:
-        """Serve at most so many connections at a time; who comes then is sent away."""
-        self._most = most
+        """Serve whom the doorway lets in: everybody, when there is none."""
+        self._doorway = doorway or Doorway(MOST)
         self._conference = conference
         self._store = store
         self._console = console
@@ -106,12 +111,12 @@ class Hub:
 
     # --- called by connections ----------------------------------------------------------------
 
-    def joined(self, connection: Connection) -> bool:
-        """Note a new connection; False: there is no room for it."""
-        if len(self._connections) >= self._most:
-            return False
-        self._connections[connection.session] = connection
-        return True
+    def joined(self, connection: Connection) -> Cause | None:
+        """Note a new connection, or say why there is no room for it."""
+        cause = self._doorway.enter(connection.session.address)
+        if cause is None:
+            self._connections[connection.session] = connection
+        return cause
 
     def submit(self, connection: Connection, request_id: int, request: Request) -> None:
         """Take a request; it is answered in order of arrival."""
@@ -128,6 +133,7 @@ class Hub:
     def gone(self, connection: Connection) -> None:
         """Note that a connection has ended."""
         del self._connections[connection.session]
+        self._doorway.leave(connection.session.address)
         self._held.pop(connection, None)
         if not self._connections:
             self._empty.set()

@@ -11,7 +11,8 @@ from toom_protocol.codec import PREFACE, Decoder, encode
 from toom_server.accounts import Accounts
 from toom_server.conference import Conference
 from toom_server.connection import Connection
-from toom_server.hub import MOST, Hub
+from toom_server.doorway import Doorway
+from toom_server.hub import Hub
 from toom_server.line_writer import LineWriter
 from toom_server.store import FileStore, Store
 
@@ -80,14 +81,14 @@ async def running(
     directory: Path,
     *,
     store: Store | None = None,
-    most: int = MOST,
+    doorway: Doorway | None = None,
     accounts: Accounts | None = None,
 ) -> AsyncIterator[Running]:
     own = store or FileStore(directory)
     history = own.load()
     accounts = accounts or Accounts(dict.fromkeys(("Yoda", "Han", "Luke"), "pw"))
     conference = Conference(accounts, 3, history, lambda: (7, b"k" * 32))
-    hub = Hub(conference, own, LineWriter(sys.stdout), most=most)
+    hub = Hub(conference, own, LineWriter(sys.stdout), doorway)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(hub), "127.0.0.1", 0)
     there = Running(hub, server.sockets[0].getsockname()[1], directory)

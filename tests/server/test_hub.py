@@ -14,6 +14,7 @@ from toom_protocol import messages as m
 from toom_protocol.codec import encode
 from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT
 from toom_server.connection import MAX_UNANSWERED
+from toom_server.doorway import Doorway
 from toom_server.entries import Entry
 from toom_server.store import FileStore, StoreError
 
@@ -319,12 +320,19 @@ def test_who_does_not_log_in_is_told_and_let_go(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
-def test_who_comes_when_all_places_are_taken_is_sent_away(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("doorway", "cause"),
+    [(Doorway(2), m.Cause.FULL), (Doorway(99, per_address=2), m.Cause.TOO_MANY)],
+)
+def test_who_comes_when_all_places_are_taken_is_told_and_sent_away(
+    tmp_path: Path, doorway: Doorway, cause: m.Cause
+) -> None:
     async def story(server: Running) -> None:
         yoda, luke = await server.client(), await server.client()
         await yoda.log_in("Yoda")
         await luke.log_in("Luke")
-        third = await server.client()
+        third = await server.client(b"")
+        assert await third.receive() == (0, m.SentAway(cause))
         await third.ended()
         assert server.hub.connections == 2
         luke.writer.close()
@@ -334,4 +342,4 @@ def test_who_comes_when_all_places_are_taken_is_sent_away(tmp_path: Path) -> Non
         han = await server.client()
         await han.log_in("Han")
 
-    play(tmp_path, story, most=2)
+    play(tmp_path, story, doorway=doorway)
