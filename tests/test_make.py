@@ -51,6 +51,8 @@ def test_make_prints_its_verbs(checkout: Path) -> None:
         "image",
         "mutants",
         "kills",
+        "fuzz",
+        "fuzz",
         "steady",
         "bench",
         "clean",

@@ -182,11 +182,16 @@ class Hub:
         """Bytes that wait to be taken by clients."""
         return sum(connection.buffered for connection in self._connections.values())
 
+    async def settle(self) -> None:
+        """Wait until everything that has arrived is answered."""
+        while not (self._idle.is_set() and self._presence.is_idle):
+            await self._idle.wait()
+            await self._presence.flush()
+
     async def close(self) -> None:
         """Answer what has arrived, then end every connection, in bounded time."""
-        await self._idle.wait()
-        await self._presence.flush()
-        self._closing = True
+        self._closing = True  # what comes now is unanswered: the client sees the connection end
+        await self.settle()
         self._empty.clear()
         for connection in list(self._connections.values()):
             connection.close()
@@ -226,7 +231,7 @@ class Hub:
 
     def _arrive(self, arrival: _Arrival) -> None:
         if self._closing:
-            return  # unanswered: the client sees the connection end
+            return
         self._arrivals.append(arrival)
         self._schedule()
 

@@ -57,6 +57,11 @@ class Presence(Generic[Waiting]):
         if not self.is_right:
             self._schedule()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether every change is written, or has failed to be."""
+        return self._idle.is_set()
+
     async def flush(self) -> None:
         """Wait until every change is written, or has failed to be."""
         await self._idle.wait()

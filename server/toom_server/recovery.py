@@ -61,14 +61,17 @@ def gather(records: Iterable[Record], checkpoint: Checkpoint, written: int) -> R
 def mend_tail(path: Path, extent: Extent, lines: list[Line]) -> None:
     """After a loss of power: make what follows the checkpoint in a log what it should be.
 
-    A log that is shorter than its checkpoint was shortened by somebody, and is left alone.
+    A log that is shorter than its checkpoint was shortened by somebody, and is left alone; so is
+    one in which no line ends where the checkpoint says.
     """
     try:
         with path.open("r+b") as file:
             size = file.seek(0, os.SEEK_END)
             if size < extent.size:
                 return
-            file.seek(extent.size)
+            file.seek(max(0, extent.size - 1))
+            if extent.size and file.read(1) != b"\n":
+                return
             tail = file.read()
             good = 0
             missing = list(lines)

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import re
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from toom_server.recovery import Replay, gather, mend_tail, missing_lines
 from toom_server.rooms_file import RoomsFile
 from toom_server.userlog_file import UserLogFile
 
+CHECKPOINT_AGAIN: Final = 5.0  # seconds after the disk has refused one
 ROOM_LOG: Final = re.compile(r"SR_([1-9][0-9]{0,17})_messagelog\.txt")
 
 
@@ -124,6 +126,7 @@ class FileStore:
         self._durability = durability
         self._upkeep = upkeep
         self._checkpointing = False
+        self._checkpoint_again = 0.0  # when one may be tried after a failure; monotonic seconds
         self._forget: int | None = None  # up to this record a checkpoint has everything
         self._was_edited = False  # a checkpoint tells a size that is no longer so
         self._batch: _Batch | None = None
@@ -204,7 +207,7 @@ class FileStore:
         self._batch = None
         if self._durability is not Durability.NONE:
             self._journal.keep()
-        if (self._journal.has_full_segments or self._was_edited) and not self._checkpointing:
+        if self._journal.has_full_segments or self._was_edited:
             self._begin_checkpoint()
 
     def abandon(self) -> None:
@@ -306,6 +309,9 @@ class FileStore:
         return snapshot
 
     def _begin_checkpoint(self) -> None:
+        """Write a checkpoint beside the conference, unless one is being written."""
+        if self._checkpointing or time.monotonic() < self._checkpoint_again:
+            return
         self._checkpointing = True
         snapshot = self._snapshot(self._journal.sequence)
 
@@ -315,6 +321,7 @@ class FileStore:
                 self._forget = snapshot.checkpoint.sequence
             except OSError as exc:  # the journal keeps everything until the next one
                 self._dirty |= {key for key, log in self._logs.items() if log in snapshot.dirty}
+                self._checkpoint_again = time.monotonic() + CHECKPOINT_AGAIN
                 tell(ERROR, "not-stored", file=".toom/checkpoint", why=exc.strerror)
             finally:
                 self._checkpointing = False

@@ -1,0 +1,121 @@
+"""What is fuzzed: each function takes any bytes, and fails when something does not hold."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from tests.fuzz.play import PASSWORD, USERS, played
+from toom_protocol import messages as m
+from toom_protocol.codec import PREFACE, Decoder, encode
+from toom_protocol.errors import MalformedLine
+from toom_protocol.lines import format_post, parse_post
+
+STEPS: Final = 40  # of one play
+
+
+def codec(data: bytes) -> None:
+    """However a stream is cut, the same comes out; what is understood can be said again."""
+    whole, cut = Decoder(), Decoder()
+    frames = whole.receive(data)
+    pieces = [data[start : start + 3] for start in range(0, len(data), 3)]
+    assert [frame for piece in pieces for frame in cut.receive(piece)] == frames
+    assert (cut.failure is None) == (whole.failure is None)
+    for frame in frames:
+        if not isinstance(frame.message, m.Unknown):
+            again = Decoder()
+            said = PREFACE + encode(frame.request_id, frame.message)
+            assert again.receive(said) == [frame]
+
+
+def line(data: bytes) -> None:
+    """A line of a log is a message that is written the same again, or none."""
+    text = data.decode(errors="replace")
+    try:
+        post = parse_post(text)
+    except MalformedLine:
+        return
+    assert parse_post(format_post(post)) == post
+
+
+def server(data: bytes) -> None:
+    """People do and send anything, and the conference stays what it must be."""
+    asyncio.run(_server(data))
+
+
+async def _server(data: bytes) -> None:
+    with played() as play:
+        source = Source(data)
+        for _ in range(STEPS):
+            if source.is_empty:
+                break
+            who = source.number(4)
+            match source.number(12):
+                case 0:
+                    play.feed(who, source.text(60))
+                case 1:
+                    play.drop(who)
+                case 2:
+                    await play.settle()
+                    play.check()
+                case _:
+                    play.ask(who, _request(source))
+        await play.settle()
+        play.check()
+        await play.close()
+
+
+def _request(source: "Source") -> m.Request:
+    name = USERS[source.number(len(USERS))]
+    words = source.text(40).decode(errors="replace")
+    match source.number(11):
+        case 0 | 1 | 2:
+            return m.LogIn(name, PASSWORD, 8000)
+        case 3:
+            return m.LogIn(words, words, source.number(1 << 16))
+        case 4:
+            return m.Broadcast(words)
+        case 5:
+            return m.BuildRoom(tuple(USERS[: source.number(5)]) + tuple(words.split()))
+        case 6:
+            return m.RoomMessage(source.number(4), words)
+        case 7:
+            choice = m.LogChoice.BROADCASTS if source.number(2) else m.LogChoice.ROOMS
+            return m.ReadMessages(choice, words if source.number(2) else "1 Jan 1970 00:00:00")
+        case 8:
+            return m.Locate(name)
+        case 9:
+            return m.ListActive()
+        case _:
+            return m.LogOut()
+
+
+class Source:
+    """Choices, read off bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self._bytes = self._read(data)
+        self.is_empty = not data
+
+    def _read(self, data: bytes) -> Iterator[int]:
+        for number, byte in enumerate(data, start=1):
+            self.is_empty = number == len(data)
+            yield byte
+
+    def number(self, below: int) -> int:
+        """A number from 0; 0 when there is nothing left."""
+        return (
+            (next(self._bytes, 0) * 256 + next(self._bytes, 0)) % below
+            if below > 256
+            else (next(self._bytes, 0) % below)
+        )
+
+    def text(self, most: int) -> bytes:
+        """A few bytes."""
+        return bytes(next(self._bytes, 0) for _ in range(self.number(most)))
+
+
+TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
+    "codec": codec,
+    "line": line,
+    "server": server,
+}
