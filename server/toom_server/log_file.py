@@ -1,10 +1,9 @@
 """One message log on disk: appended, repaired, and read from a time on (SPEC S6, S9, S10, S13).
 
-Keeps one (second, offset) pair for each distinct second, never the messages themselves.
+Keeps an index of times (time_index.py), never the messages themselves.
 """
 
 import os
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -16,10 +15,14 @@ from toom_protocol.errors import MalformedLine
 from toom_protocol.lines import Post, parse_post
 from toom_server.allocation import take_ahead
 from toom_server.entries import LastPost
+from toom_server.time_index import Indexed, TimeIndex, second_of
 
 BLOCK: Final = 24 * 1024  # bytes told at a time; with a longest line it stays below a frame's field
 LONGEST_LINE: Final = 16 * 1024  # bytes; a message of SPEC S5 and a name of PROTOCOL 7.2 fit
 LOG_MODE: Final = 0o644  # people read the logs
+NEWLINE: Final = ord("\n")
+INDEX_EVERY: Final = 1 << 20  # bytes of a log that are worth an index; less is read in no time
+PLACES: Final = 32  # of an index that are compared with the log
 NOTHING: Final[Mapping[int, bytes]] = MappingProxyType({})
 
 
@@ -31,32 +34,42 @@ class LogFile:
         self.last = LastPost()
         self.size = 0  # bytes that are committed
         self._room = 0  # up to which size the disk has room for sure
-        self._seconds: list[datetime] = []
-        self._offsets: list[int] = []
+        self._times = TimeIndex()
+        self._indexed_to = 0  # up to which size an index has been written
 
-    def load(self, acknowledged: int | None, journal: Mapping[int, bytes] = NOTHING) -> list[str]:
+    def load(
+        self,
+        acknowledged: int | None,
+        journal: Mapping[int, bytes] = NOTHING,
+        index: Path | None = None,
+    ) -> list[str]:
         """Read the file, repair a half-written last line, and say what was odd.
 
         Args:
             acknowledged: the last number whose reply may have left the server; None: not known.
             journal: lines by number that the journal has; a half of one is cut off, whatever was
                 acknowledged.
+            index: a file with what `indexed` gave once; it may be missing.
         Source: SPEC S13, PROTOCOL 6.3.
         """
         warnings: list[str] = []
         odd = 0
-        offset = 0
         is_repaired = False
-        self._seconds, self._offsets, self._room = [], [], 0
+        offset = self._restore(index)
+        number, stamp = self.last.number, b""
         if self.path.exists():
             with self.path.open("r+b") as file:
+                file.seek(offset)
                 for raw in file:
+                    if stamp and _continues(raw, number + 1, stamp):  # most lines: quick
+                        number += 1
+                        offset += len(raw)
+                        continue
+                    self.last = LastPost(number, self.last.at)
                     post = _read(raw)
                     if not raw.endswith(b"\n"):
-                        if (
-                            post is not None
-                            and journal.get(post.number, raw + b"\n") != raw + b"\n"
-                        ):
+                        whole = raw + b"\n"
+                        if post is not None and journal.get(post.number, whole) != whole:
                             acknowledged = 0
                         raw, warning = self._repair(file.fileno(), offset, raw, post, acknowledged)
                         warnings.append(warning)
@@ -65,13 +78,41 @@ class LogFile:
                         odd += 1
                     elif raw and post is not None:
                         self._index(post, offset)
+                        number, stamp = post.number, raw.split(b"; ", 2)[1]
                     offset += len(raw)
                     if is_repaired:
                         break  # the newline just written is no line of its own
+        self.last = LastPost(number, self.last.at)
         self.size = offset
         if odd:
             warnings.append(f"{self.path.name}: {odd} lines are no messages and are left alone.")
         return warnings
+
+    def indexed(self) -> bytes | None:
+        """Give what a later `load` can begin from, when there is enough that is new in it."""
+        if self.size < self._indexed_to + INDEX_EVERY:
+            return None
+        self._indexed_to = self.size
+        return self._times.encode(Indexed(self.size, self.last.number, self.last.at))
+
+    def _restore(self, index: Path | None) -> int:
+        """Begin from an index, if the log is still the one that it tells about.
+
+        Returns:
+            The offset from which the log must be read; 0 when there is no such index.
+        """
+        self._times, self._room, self._indexed_to = TimeIndex(), 0, 0
+        self.last = LastPost()
+        if index is None:
+            return 0
+        with suppress(OSError), self.path.open("rb") as file:
+            what = self._times.decode(index.read_bytes())
+            if what is not None and _is_still_so(file, self._times, what):
+                self.last = LastPost(what.number, what.at)
+                self._indexed_to = what.size
+                return what.size
+        self._times = TimeIndex()
+        return 0
 
     def prepare(self, length: int) -> bool:
         """See to it that so many bytes can be appended.
@@ -142,20 +183,17 @@ class LogFile:
         """Cut the file back to an earlier end, when the rest of its batch failed."""
         os.truncate(self.path, size)
         self.size, self.last, self._room = size, last, 0
-        while self._offsets and self._offsets[-1] >= size:
-            self._seconds.pop()  # first, because another thread may be reading (`later_than`)
-            self._offsets.pop()
+        self._times.cut(size)
 
     def later_than(self, since: datetime) -> Iterator[bytes]:
         """Yield blocks of whole lines that are strictly later, to the second (SPEC S10)."""
-        seconds, offsets, end = self._seconds, self._offsets, self.size
-        position = bisect_right(seconds, since)
-        if position == len(seconds):
+        start, end = self._times.after(second_of(since)), self.size
+        if start is None:
             return
         try:
             with self.path.open("rb") as file:
-                file.seek(offsets[position])
-                yield from _blocks(file, end - offsets[position])
+                file.seek(start)
+                yield from _blocks(file, end - start)
         except FileNotFoundError:  # somebody has deleted it: there is nothing to read
             return
 
@@ -163,14 +201,12 @@ class LogFile:
         """Look through the file again: somebody else has written to it under us."""
         there = LogFile(self.path)
         there.load(self.last.number)
-        self._seconds, self._offsets, self.size = there._seconds, there._offsets, there.size
-        self._room = 0
+        self._times, self.size = there._times, there.size
+        self._room = self._indexed_to = 0
 
     def _index(self, post: Post, offset: int) -> None:
         at = max(self.last.at, post.at)
-        if not self._seconds or at > self._seconds[-1]:
-            self._offsets.append(offset)  # first, because another thread may be reading
-            self._seconds.append(at)
+        self._times.note(second_of(at), offset)
         self.last = LastPost(post.number, at)
 
     def _repair(
@@ -188,6 +224,42 @@ class LogFile:
         os.ftruncate(handle, offset)
         os.fsync(handle)
         return b"", f"{self.path.name}: a half-written last line was cut off."
+
+
+def _continues(raw: bytes, number: int, stamp: bytes) -> bool:
+    """Whether a line is the message of this number and timestamp, in its usual form."""
+    head = b"%d; %b; " % (number, stamp)
+    if not raw.startswith(head) or raw[-1] != NEWLINE:
+        return False
+    end_of_name = raw.find(b";", len(head))
+    return end_of_name > len(head) and raw[end_of_name + 1 : end_of_name + 2] == b" "
+
+
+def _is_still_so(file: BinaryIO, times: TimeIndex, what: Indexed) -> bool:
+    """Whether a log has what an index tells: the last message, and some of its places.
+
+    Not each line is looked at, so a text that somebody has replaced by one of the same length is
+    not noticed, and need not be: every line still begins where the index says.
+    """
+    file.seek(max(0, what.size - LONGEST_LINE))
+    end = file.read(min(LONGEST_LINE, what.size))
+    if not end.endswith(b"\n"):
+        return False
+    post = _read(end[:-1].split(b"\n")[-1])
+    if post is None or post.number != what.number:
+        return False
+    if not times.offsets:
+        return False
+    step = max(1, len(times.offsets) // PLACES)
+    for position in (*range(0, len(times.offsets), step), -1):
+        offset = times.offsets[position]
+        file.seek(max(0, offset - 1))
+        if offset and file.read(1) != b"\n":
+            return False
+        post = _read(file.readline(LONGEST_LINE))
+        if post is None or second_of(post.at) != times.seconds[position]:
+            return False
+    return True
 
 
 def _read(raw: bytes) -> Post | None:

@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -303,6 +303,7 @@ class FileStore:
                 {key: Extent(log.size, log.last.number) for key, log in self._logs.items()},
             ),
             [self._logs[key] for key in self._dirty if key in self._logs],
+            {key: index for key, log in self._logs.items() if (index := log.indexed())},
         )
         self._dirty.clear()
         self._was_edited = False
@@ -334,6 +335,10 @@ class FileStore:
         self._rooms.sync()
         sync_directory(self._directory)
         checkpoint.write(self._hidden, snapshot.checkpoint)
+        for key, index in snapshot.indexes.items():  # only to be quick: it needs no sync
+            fresh = self._hidden / "index.new"
+            fresh.write_bytes(index)
+            fresh.replace(self._hidden / f"index-{key}")
 
     # --- load ---------------------------------------------------------------------------------
 
@@ -373,7 +378,8 @@ class FileStore:
                 log.path.touch(LOG_MODE)
             mend_tail(log.path, known, lines)
         mark = None if known is None else max([known.number, *(line.number for line in lines)])
-        warnings = log.load(mark, {line.number: line.text for line in lines})
+        texts = {line.number: line.text for line in lines}
+        warnings = log.load(mark, texts, self._hidden / f"index-{key}")
         self._logs[key] = log
         least = replay.sure.get(key, known.number if known else 0)
         missing = missing_lines(lines, log.last.number, least if replay.same_boot else 0)
@@ -419,6 +425,7 @@ class _Snapshot:
 
     checkpoint: Checkpoint
     dirty: Sequence[LogFile] = field(default=())
+    indexes: Mapping[int, bytes] = field(default_factory=dict)
 
 
 def _rooms_of(items: Sequence[Item]) -> dict[int, tuple[str, ...]]:
