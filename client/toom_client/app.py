@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from toom_client.conversation import INTERRUPTED, Conversation
 from toom_client.keyboard import Keyboard
@@ -18,6 +18,9 @@ from toom_client.screen import Screen
 from toom_client.transfers import Report, Ticket, Transfers, bind_udp
 from toom_client.wording import say_report
 from toom_protocol.messages import Expected
+
+if TYPE_CHECKING:
+    import ssl
 
 STDIN: Final = 0
 STDOUT: Final = 1
@@ -30,6 +33,7 @@ INSTANCE_BYTES: Final = 16  # random; tells the connections of one run from othe
 _EXAMPLES = """examples:
   toom-client 127.0.0.1 4000 8000         a server on this host
   toom-client server 4000 8000            a server by its name
+  toom-client server 4000 8000 --tls      a server that was started with --tls
 """
 
 
@@ -59,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         udp_port = _port("UDP", options.udp_port)
         udp = _bind(udp_port)
         with udp:
-            return asyncio.run(_converse(options.server, server_port, udp_port, udp))
+            return asyncio.run(_converse(options, server_port, udp_port, udp))
     except CannotStart as exc:
         print(exc, file=sys.stderr)  # noqa: T201
         return exc.status
@@ -87,6 +91,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("server_port", metavar="SERVER_PORT", help="its TCP port")
     parser.add_argument("udp_port", metavar="CLIENT_UDP_PORT", help="where files come and go")
     parser.add_argument(
+        "--tls",
+        action="store_true",
+        help="encrypt the connection; the server's certificate is remembered when first seen",
+    )
+    parser.add_argument(
         "--plain", action="store_true", help="exactly the plain dialogue (always so today)"
     )
     return parser.parse_args(argv)
@@ -105,7 +114,9 @@ def _bind(port: int) -> socket.socket:
         raise CannotStart(f"Cannot use UDP port {port}: {exc.strerror}") from exc
 
 
-async def _converse(server: str, server_port: int, udp_port: int, udp: socket.socket) -> int:
+async def _converse(
+    options: argparse.Namespace, server_port: int, udp_port: int, udp: socket.socket
+) -> int:
     loop = asyncio.get_running_loop()
     directory = Path.cwd()
     screen = Screen(STDOUT)
@@ -114,7 +125,7 @@ async def _converse(server: str, server_port: int, udp_port: int, udp: socket.so
         loop.call_soon_threadsafe(screen.notice, say_report(report))
 
     transfers = Transfers(udp, directory, report=tell)
-    link = await _connect(server, server_port, transfers)
+    link = await _connect(options.server, server_port, transfers, _encryption(options))
     transfers.start()
     keyboard = Keyboard(STDIN, screen, loop)
     try:
@@ -129,7 +140,38 @@ async def _converse(server: str, server_port: int, udp_port: int, udp: socket.so
         screen.close(LAST_WORDS)
 
 
-async def _connect(server: str, port: int, transfers: Transfers) -> Link:
+def _encryption(options: argparse.Namespace) -> "ssl.SSLContext | None":
+    """What encrypts the connection, if it is to be; whose certificate it is, `_recognise` asks."""
+    if not options.tls:
+        return None
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _recognise(link: Link, server: str, port: int) -> None:
+    """Refuse a server that shows another certificate than before (PROTOCOL 2.6)."""
+    from toom_client import pins
+
+    seen, file = pins.fingerprint(link.certificate), pins.usual_file()
+    try:
+        if pins.check(file, f"{server}:{port}", seen):
+            print(f"{server}:{port} is {seen}; remembered in {file}", file=sys.stderr)  # noqa: T201
+    except pins.Changed as exc:
+        link.close()
+        raise CannotStart(str(exc), UNREACHABLE) from exc
+    except OSError as exc:
+        link.close()
+        text = f"Cannot remember the server's certificate in {file}: {exc.strerror}"
+        raise CannotStart(text, UNREACHABLE) from exc
+
+
+async def _connect(
+    server: str, port: int, transfers: Transfers, encryption: "ssl.SSLContext | None"
+) -> Link:
     def expect(notice: Expected) -> None:
         transfers.expect(
             Ticket(notice.ticket, notice.key, notice.username, notice.address, notice.udp_port)
@@ -139,7 +181,9 @@ async def _connect(server: str, port: int, transfers: Transfers) -> Link:
     where = f"the server at {server} port {port}"
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            _, link = await loop.create_connection(lambda: Link(expect), server, port)
+            _, link = await loop.create_connection(
+                lambda: Link(expect), server, port, ssl=encryption
+            )
     except TimeoutError:
         text = (
             f"Cannot reach the server at {server} port {port}: no answer in {CONNECT_TIMEOUT:g} s"
@@ -147,7 +191,11 @@ async def _connect(server: str, port: int, transfers: Transfers) -> Link:
         raise CannotStart(text, UNREACHABLE) from None
     except (OSError, UnicodeError) as exc:
         text = f"Cannot reach {where}: {_why(exc)}"
+        if encryption is not None and type(exc).__module__ == "ssl":
+            text = f"Cannot reach {where} with TLS: it speaks none, or another version"
         raise CannotStart(text, UNREACHABLE) from exc
+    if encryption is not None:
+        _recognise(link, server, port)
     return link
 
 

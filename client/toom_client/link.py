@@ -57,6 +57,12 @@ class Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(str(exc or "connection closed"))
 
+    @property
+    def certificate(self) -> bytes:
+        """The server's certificate in DER; empty on plain TCP."""
+        encrypted = self._transport.get_extra_info("ssl_object")
+        return (encrypted.getpeercert(binary_form=True) or b"") if encrypted else b""
+
     async def ask(self, request: Request) -> AsyncIterator[Reply]:
         """Send a request and give its replies as they come, the closing one included.
 

@@ -9,12 +9,12 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from logging import ERROR, INFO, WARNING
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from toom_server.accounts import Accounts, BadCredentials
 from toom_server.checkup import examine
@@ -26,11 +26,15 @@ from toom_server.hub import MOST, Hub
 from toom_server.line_writer import LineWriter
 from toom_server.store import DirectoryInUse, Durability, FileStore
 
+if TYPE_CHECKING:
+    import ssl
+
 WRONG_USAGE: Final = 2  # exit status; CONTRACT
 FOUND_FAULTS: Final = 1  # of --check
 INTERRUPTED: Final = 130  # exit status after Ctrl-C, as shells expect
 VALID_ATTEMPTS: Final = ("1", "2", "3", "4", "5")  # SPEC S1
 STANDARD_STREAMS: Final = (0, 1, 2)
+HANDSHAKE: Final = 10.0  # seconds that a TLS handshake may take
 BACKLOG: Final = 1024  # connections that wait to be accepted
 # A peer whose cable was pulled is noticed by the kernel after 7 s, which leaves 3 s of the 10 that
 # are promised to a busy host: probes 3 and 5 s after its last word, the end 7 s after that, or
@@ -51,6 +55,7 @@ _EXAMPLES = """examples:
   toom-server 4000 3 --directory /srv/toom
   toom-server --check --directory /srv/toom         are the accounts and logs there in order?
   toom-server 4000 3 --log-format json --metrics 9100
+  toom-server 4000 3 --tls                          clients need --tls too
   toom-server hash --in-place credentials.txt       hashes instead of passwords
 
 signals: TERM ends it, HUP has it read credentials.txt again
@@ -124,6 +129,16 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--credentials", type=Path, help="accounts (default: credentials.txt in the directory)"
     )
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
+    parser.add_argument(
+        "--tls", action="store_true", help="encrypt connections (clients too need --tls)"
+    )
+    parser.add_argument(
+        "--tls-certificate",
+        type=Path,
+        metavar="FILE",
+        help="for --tls (default: one that is made at the first start, in .toom/)",
+    )
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="of that certificate")
     parser.add_argument(
         "--per-address",
         type=_count,
@@ -199,11 +214,16 @@ def _start(options: argparse.Namespace, port: int) -> int:
     for warning in history.warnings:
         tell(WARNING, "found", what=warning)
     conference = Conference(accounts, int(options.attempts), history, _new_ticket)
+    encryption = _encryption(options)
     doorway = Doorway(most, options.per_address)
     hub = Hub(conference, store, LineWriter(sys.stdout), doorway)
     reread = partial(_reread, conference, options.credentials)
     with asyncio.Runner(loop_factory=_new_event_loop) as runner, _told(options.metrics, hub):
-        status = runner.run(_serve(listener, hub, reread, len(accounts)))
+        told: dict[str, object] = {"accounts": len(accounts), "encrypted": "no"}
+        if encryption is not None:
+            told |= {"encrypted": "yes", "fingerprint": encryption[1]}
+        context = encryption[0] if encryption is not None else None
+        status = runner.run(_serve(listener, hub, reread, context, told))
     upkeep.shutdown(wait=True)
     store.close()
     return status
@@ -321,8 +341,32 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
+def _encryption(options: argparse.Namespace) -> "tuple[ssl.SSLContext, str] | None":
+    """What encrypts connections, and the fingerprint that clients see; None: nothing does."""
+    if not options.tls:
+        if options.tls_certificate or options.tls_key:
+            raise CannotStart("--tls-certificate and --tls-key need --tls")
+        return None
+    if bool(options.tls_certificate) != bool(options.tls_key):
+        raise CannotStart("--tls-certificate and --tls-key are given both or not at all")
+    from toom_server import tls
+
+    try:
+        if options.tls_certificate:
+            certificate, key = options.tls_certificate, options.tls_key
+        else:
+            certificate, key = tls.own_certificate(options.directory / ".toom")
+        return tls.context(certificate, key), tls.fingerprint(certificate)
+    except tls.CannotEncrypt as exc:
+        raise CannotStart(str(exc)) from exc
+
+
 async def _serve(
-    listener: socket.socket, hub: Hub, reread: Callable[[], None], accounts: int
+    listener: socket.socket,
+    hub: Hub,
+    reread: Callable[[], None],
+    encryption: "ssl.SSLContext | None",
+    about: Mapping[str, object],
 ) -> int:
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[int] = loop.create_future()
@@ -330,11 +374,17 @@ async def _serve(
         loop.add_signal_handler(number, _stop_with, stop, status)
     loop.add_signal_handler(signal.SIGHUP, reread)
     try:
-        server = await loop.create_server(lambda: Connection(hub), sock=listener, backlog=BACKLOG)
+        server = await loop.create_server(
+            lambda: Connection(hub),
+            sock=listener,
+            backlog=BACKLOG,
+            ssl=encryption,
+            ssl_handshake_timeout=HANDSHAKE if encryption is not None else None,
+        )
     except OSError as exc:  # another server has taken the port since
         raise CannotStart(f"Cannot listen on {listener.getsockname()}: {_why(exc)}") from exc
     address = "{}:{}".format(*listener.getsockname()[:2])
-    tell(INFO, "listening", address=address, accounts=accounts)
+    tell(INFO, "listening", address=address, **about)
     sweeping = asyncio.create_task(hub.sweep())
     status = await stop
     tell(INFO, "stopping")

@@ -1,0 +1,106 @@
+"""TLS for whoever asks for it (PROTOCOL 2.6): a certificate that is given, or one made at first.
+
+A certificate that was made is kept in `.toom/`, since clients remember it. Belongs here: making
+it, reading it, its fingerprint. Does not: what is said over it.
+"""
+
+import base64
+import hashlib
+import os
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+CERTIFICATE: Final = "tls-certificate.pem"
+KEY: Final = "tls-key.pem"
+VALID: Final = timedelta(days=3650)  # clients know it by its fingerprint, not by its date
+NAME: Final = "toom-server"
+
+
+class CannotEncrypt(Exception):
+    """There is no usable certificate; the text is for whoever starts the server."""
+
+
+def own_certificate(folder: Path) -> tuple[Path, Path]:
+    """Give the certificate and key in a folder, made now if they are not there.
+
+    Raises:
+        CannotEncrypt: they cannot be made.
+    """
+    certificate, key = folder / CERTIFICATE, folder / KEY
+    if not (certificate.exists() and key.exists()):
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _make(certificate, key)
+        except ImportError as exc:
+            raise CannotEncrypt(
+                "--tls without --tls-certificate makes one with the library cryptography: "
+                "pip install 'toom[tls]'"
+            ) from exc
+        except OSError as exc:
+            raise CannotEncrypt(f"Cannot keep a certificate in {folder}: {exc.strerror}") from exc
+    return certificate, key
+
+
+def context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Give what encrypts connections: TLS 1.3 alone.
+
+    Raises:
+        CannotEncrypt: the files cannot be used.
+    """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        made.load_cert_chain(certificate, key)
+    except ssl.SSLError as exc:
+        raise CannotEncrypt(f"{certificate} and {key} do not go together, or are none") from exc
+    except OSError as exc:
+        raise CannotEncrypt(f"Cannot read {certificate} or {key}: {exc.strerror}") from exc
+    return made
+
+
+def fingerprint(certificate: Path) -> str:
+    """Give what clients show and remember: `SHA256:` and 43 characters, as ssh writes it."""
+    lines = certificate.read_text().split("-----END CERTIFICATE-----")[0] + (
+        "-----END CERTIFICATE-----\n"
+    )
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(lines[lines.index("-----BEGIN") :])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def _make(certificate: Path, key: Path) -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    secret = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(secret.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + VALID)
+        .sign(secret, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    written = secret.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    _write(key, written, 0o600)
+    _write(certificate, made.public_bytes(pem), 0o644)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    fresh = path.with_suffix(".new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)

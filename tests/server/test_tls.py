@@ -1,0 +1,119 @@
+"""Encrypted connections: PROTOCOL 2.6."""
+
+import ssl
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.server.test_app import SERVER, free_port
+from toom_client.pins import fingerprint as fingerprint_of
+from toom_server import tls
+
+pytest.importorskip("cryptography")
+CLIENT = [sys.executable, str(Path(__file__).parents[2] / "client" / "client.py")]
+TALK = "Yoda\njedi\nBCM hello\nOUT\n"
+
+
+def test_a_certificate_is_made_once(tmp_path: Path) -> None:
+    certificate, key = tls.own_certificate(tmp_path)
+    before = certificate.read_bytes(), key.read_bytes()
+    assert tls.own_certificate(tmp_path) == (certificate, key)
+    assert (certificate.read_bytes(), key.read_bytes()) == before
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    tls.context(certificate, key)
+    der = ssl.PEM_cert_to_DER_cert(certificate.read_text())
+    assert tls.fingerprint(certificate) == fingerprint_of(der)
+
+
+def test_files_that_are_no_certificate(tmp_path: Path) -> None:
+    certificate, key = tls.own_certificate(tmp_path / ".toom")
+    with pytest.raises(tls.CannotEncrypt, match="go together"):
+        tls.context(key, certificate)
+    with pytest.raises(tls.CannotEncrypt, match="No such file"):
+        tls.context(tmp_path / "missing", key)
+
+
+@contextmanager
+def serving(directory: Path, *words: str) -> Iterator[tuple[str, str]]:
+    """A server that is up: its port, and the line that says so."""
+    port = free_port()
+    with subprocess.Popen(
+        [*SERVER, port, "3", *words],
+        cwd=directory,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stderr is not None
+            yield port, server.stderr.readline()
+        finally:
+            server.terminate()
+
+
+def talk(directory: Path, port: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*CLIENT, "127.0.0.1", port, "18000", *words],
+        cwd=directory,
+        input=TALK,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"HOME": str(directory), "PATH": "/usr/bin:/bin"},
+    )
+
+
+def test_a_client_remembers_whom_it_met(tmp_path: Path) -> None:
+    """The first certificate is believed, the same again is, and another one is refused."""
+    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
+    pins = tmp_path / ".config" / "toom" / "known_servers"
+    with serving(tmp_path, "--tls") as (port, said):
+        assert "encrypted=yes fingerprint=SHA256:" in said
+        first, second = talk(tmp_path, port, "--tls"), talk(tmp_path, port, "--tls")
+        plain = talk(tmp_path, port)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert first.stderr.count("remembered in") == 1
+    assert second.stderr == ""
+    assert "hello" in (tmp_path / "messagelog.txt").read_text()
+    assert plain.returncode == 1
+    assert pins.read_text().split()[1] in said
+    for path in (tmp_path / ".toom").glob("tls-*"):
+        path.unlink()
+    pins.write_text(pins.read_text().replace(f":{port} ", ":4711 "))
+    with serving(tmp_path, "--tls") as (other, _said):
+        pins.write_text(pins.read_text().replace(":4711 ", f":{other} "))
+        changed = talk(tmp_path, other, "--tls")
+    assert changed.returncode == 1
+    assert "has changed" in changed.stderr
+    assert "Traceback" not in changed.stderr
+    assert (tmp_path / "messagelog.txt").read_text().count("hello") == 2
+
+
+def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
+    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
+    with serving(tmp_path) as (port, said):
+        assert "encrypted=no" in said
+        done = talk(tmp_path, port, "--tls")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "words", [("--tls-key", "x"), ("--tls", "--tls-key", "x"), ("--tls", "--tls-certificate", "x")]
+)
+def test_options_that_do_not_go_together(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
+    done = subprocess.run(
+        [*SERVER, free_port(), "3", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
