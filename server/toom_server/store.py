@@ -101,6 +101,8 @@ class _Batch:
     """What is between `begin` and `finish`."""
 
     items: list[Item]
+    rooms: dict[int, tuple[str, ...]]
+    lines: dict[int, bytes]  # by log, with their newlines
     posts: dict[int, list[Post]]
     undo: "_Undo"
 
@@ -171,7 +173,8 @@ class FileStore:
 
     def begin(self, entries: Sequence[Entry]) -> None:
         """Take room for a batch in the text logs, then write it into the journal (PROTOCOL 6.2)."""
-        batch = _Batch(items_of(entries), defaultdict(list), _Undo())
+        items = items_of(entries)
+        batch = _Batch(items, _rooms_of(items), _lines_of(items), defaultdict(list), _Undo())
         for entry in entries:
             if isinstance(entry, PostEntry):
                 batch.posts[entry.log].append(entry.post)
@@ -267,24 +270,23 @@ class FileStore:
 
     def _take_room(self, batch: _Batch) -> None:
         """Before the journal has it: nothing that follows may fail for want of room."""
-        rooms = _rooms_of(batch.items)
-        if rooms:
-            self._rooms.prepare(rooms)
-        for room_id in rooms:
+        if batch.rooms:
+            self._rooms.prepare(batch.rooms)
+        for room_id in batch.rooms:
             log = LogFile(self._path(room_id))
             os.close(os.open(log.path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, LOG_MODE))
             batch.undo.add(partial(self._drop_log, room_id, log))
             self._logs[room_id] = log
-        for key, lines in _lines_of(batch.items).items():
+        for key, lines in batch.lines.items():
             self._was_edited |= self._logs[key].prepare(len(lines))
 
     def _write_rooms(self, batch: _Batch) -> None:
-        if rooms := _rooms_of(batch.items):
-            batch.undo.add(partial(self._rooms.cut_back, self._rooms.size, list(rooms)))
-            self._rooms.append(rooms)
+        if batch.rooms:
+            batch.undo.add(partial(self._rooms.cut_back, self._rooms.size, list(batch.rooms)))
+            self._rooms.append(batch.rooms)
 
     def _write_posts(self, batch: _Batch) -> None:
-        for key, lines in _lines_of(batch.items).items():
+        for key, lines in batch.lines.items():
             log = self._logs[key]
             batch.undo.add(partial(log.forget_after, log.size, log.last))
             log.append(batch.posts[key], lines)

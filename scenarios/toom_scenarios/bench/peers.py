@@ -32,7 +32,6 @@ MOST: Final = 5000  # connections
 # PROTOCOL 2.2, 3.1
 PREFACE: Final = b"TOOM\x01"
 LOG_IN: Final = 1
-LOG_OUT: Final = 2
 BROADCAST: Final = 3
 BUILD_ROOM: Final = 5
 ROOM_MESSAGE: Final = 6
@@ -70,7 +69,6 @@ class Peer:
     name: str
     framing: str
     port: int
-    pid: int
     broadcasts: Callable[[int], Sequence[Talk]]
     rooms: Callable[[int], Sequence[Talk]]
     settle: Callable[[], None]
@@ -91,14 +89,13 @@ def toom(directory: Path, rooms: int) -> Iterator[Peer]:
         if not wait_for(lambda: not users.read_bytes(), Deadline(EMPTY)):
             raise Broken("users are logged in a minute after they have left")
 
-    with started(command, port, directory / "stderr") as pid:
+    with started(command, port, directory / "stderr"):
         build_rooms(port, rooms)
         settle()
         yield Peer(
             "ours",
             "length",
             port,
-            pid,
             lambda count: [
                 Talk(log_in(index), frame(BROADCAST, TEXT.encode())) for index in range(count)
             ],
@@ -137,12 +134,11 @@ def redis(directory: Path) -> Iterator[Peer]:
         parts = "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
         return Talk(b"", f"*{len(words)}\r\n{parts}".encode())
 
-    with started(command, port, directory / "stderr") as pid:
+    with started(command, port, directory / "stderr"):
         yield Peer(
             "redis-always",
             "lines",
             port,
-            pid,
             lambda count: [adds("all")] * count,
             lambda count: [adds(f"room{index}") for index in range(count)],
             lambda: None,
@@ -150,8 +146,8 @@ def redis(directory: Path) -> Iterator[Peer]:
 
 
 @contextmanager
-def started(command: Sequence[str], port: int, complaints: Path) -> Iterator[int]:
-    """A server on its core, ended when it is no longer needed. Gives its process id."""
+def started(command: Sequence[str], port: int, complaints: Path) -> Iterator[None]:
+    """A server on its core, ended when it is no longer needed."""
     with complaints.open("wb") as stderr:
         server = subprocess.Popen(
             ["taskset", "-c", CORE, *command], stdout=subprocess.DEVNULL, stderr=stderr
@@ -161,7 +157,7 @@ def started(command: Sequence[str], port: int, complaints: Path) -> Iterator[int
             raise Broken(f"{command[0]} does not listen")
         if server.poll() is not None:
             raise Broken(f"{command[0]} ended: {complaints.read_text()[-500:].strip()}")
-        yield server.pid
+        yield
     finally:
         server.terminate()
         try:
