@@ -31,7 +31,6 @@ class ForgetfulDisk:
         self._roots = roots
         self._chance = chance
         self._left = syncs
-        self._real = os.fdatasync
         self._names: dict[Path, int] = {}
         self._content: dict[int, bytes] = {}
         self._kept: dict[int, int] = {}  # by inode, an open descriptor: so no inode is used twice
@@ -64,7 +63,8 @@ class ForgetfulDisk:
 
     def _note_file(self, handle: int) -> None:
         inode = os.fstat(handle).st_ino
-        self._kept.setdefault(inode, os.open(f"/proc/self/fd/{handle}", os.O_RDONLY))
+        if inode not in self._kept:
+            self._kept[inode] = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY)
         self._content[inode] = self._now(inode)
 
     def _inode(self, path: Path) -> int:
