@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.doubles.patience import wait_until
 from tests.server.durability import KILLS, check_log
 from tests.server.running import BareClient
@@ -158,6 +160,7 @@ async def live_and_die(directory: Path, kills: int, seed: int) -> Promises:
     return promises
 
 
+@pytest.mark.timeout(120 + 2 * KILLS)  # seconds: each life is a start, some load, and a look
 def test_no_acknowledged_line_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
     promises = asyncio.run(live_and_die(tmp_path, KILLS, SEED))
     assert sum(map(len, promises.posts.values())) > KILLS
