@@ -6,9 +6,9 @@ splits strings.
 
 import struct
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from enum import IntEnum
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, NamedTuple, cast, get_args, get_type_hints
 
 from toom_protocol.errors import MalformedFrame, MisuseError
 from toom_protocol.messages import VERSION, Message, Request, Unknown
@@ -21,10 +21,10 @@ _HEADER: Final = struct.Struct("!IBI")  # length of what follows it, kind, reque
 _AFTER_LENGTH: Final = _HEADER.size - 4
 _FIELD: Final = struct.Struct("!BH")  # number of the field, length of its value
 _MAX_INTEGER_BYTES: Final = 8
+_new: Final = tuple.__new__
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One message and the id that ties a reply to its request; notices have 0."""
 
     request_id: int
@@ -35,7 +35,8 @@ class Decoder:
     """Turns a stream of bytes into frames, however the stream is cut."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._rest = bytearray()  # what has come and is not decoded yet
+        self._wanted = len(PREFACE)  # bytes that the rest needs before there is anything to decode
         self._greeted = False
         self.failure: MalformedFrame | None = None
 
@@ -48,42 +49,59 @@ class Decoder:
         """
         if self.failure is not None:
             return []
-        self._buffer += data
+        if self._rest:  # the usual case is that whole frames come, and nothing is copied
+            self._rest += data
+            if len(self._rest) < self._wanted and self._greeted:
+                return []
+            data = bytes(self._rest)
+            self._rest.clear()
         found: list[Frame] = []
+        offset = 0
         try:
-            self._take_preface()
-            while len(found) != limit and (frame := self._take_frame()) is not None:
-                found.append(frame)
+            if not self._greeted:
+                offset = self._take_preface(data)
+            if self._greeted:
+                offset = self._take_frames(data, offset, found, limit)
         except MalformedFrame as exc:
             self.failure = exc
-            self._buffer.clear()
+        else:
+            if offset < len(data):
+                self._rest += memoryview(data)[offset:]
         return found
 
-    def _take_preface(self) -> None:
-        if self._greeted:
-            return
-        start = bytes(self._buffer[: len(PREFACE)])
+    def _take_preface(self, data: bytes) -> int:
+        """Give how much of it was taken."""
+        start = data[: len(PREFACE)]
         if start[:4] != PREFACE[: len(start[:4])]:
             raise MalformedFrame("this is no Toom connection")
         if len(start) < len(PREFACE):
-            return
+            return 0
         if start != PREFACE:
             raise MalformedFrame(f"the peer speaks version {start[4]}, not {VERSION}")
         self._greeted = True
-        del self._buffer[: len(PREFACE)]
+        return len(PREFACE)
 
-    def _take_frame(self) -> Frame | None:
-        if not self._greeted or len(self._buffer) < _HEADER.size:
-            return None
-        length, kind, request_id = _HEADER.unpack_from(self._buffer)
-        if not _AFTER_LENGTH <= length <= MAX_FRAME:
-            raise MalformedFrame(f"a frame of {length} bytes")
-        if len(self._buffer) < 4 + length:
-            return None
-        body = bytes(self._buffer[_HEADER.size : 4 + length])
-        del self._buffer[: 4 + length]
-        form = _FORMS.get(kind)
-        return Frame(request_id, Unknown(kind) if form is None else form.decode(body))
+    def _take_frames(self, data: bytes, offset: int, found: list[Frame], limit: int | None) -> int:
+        """Decode whole frames from an offset on; give the offset behind the last one."""
+        size = len(data)
+        self._wanted = 0
+        while len(found) != limit:
+            if size - offset < _HEADER.size:
+                self._wanted = _HEADER.size
+                break
+            length, kind, request_id = _HEADER.unpack_from(data, offset)
+            if not _AFTER_LENGTH <= length <= MAX_FRAME:
+                raise MalformedFrame(f"a frame of {length} bytes")
+            end = offset + 4 + length
+            if size < end:
+                self._wanted = end - offset
+                break
+            form = _FORMS.get(kind)
+            start = offset + _HEADER.size
+            message = Unknown(kind) if form is None else form.decode(data, start, end)
+            found.append(_new(Frame, (request_id, message)))  # three times quicker than Frame(…)
+            offset = end
+        return offset
 
 
 def encode(request_id: int, message: Message) -> bytes:
@@ -99,6 +117,29 @@ def encode(request_id: int, message: Message) -> bytes:
     return _HEADER.pack(length, message.KIND, request_id) + body
 
 
+def encode_numbered(kind: type[Message], *rest: str | int) -> Callable[[int, int], bytes]:
+    """Prepare frames of one kind that differ in their request id and their first field, a number.
+
+    Args:
+        rest: the values of the other fields, in order.
+
+    Returns:
+        Makes a frame of a request id and a number.
+
+    Raises:
+        MisuseError: as `encode`.
+    """
+    tail = encode(0, cast(Any, kind)(0, *rest))[_HEADER.size + _FIELD.size + 1 :]
+    head = struct.Struct("!IBIBHQ")  # a number in all of its eight bytes
+    length = _AFTER_LENGTH + _FIELD.size + _MAX_INTEGER_BYTES + len(tail)
+    pack, kind_number = head.pack, kind.KIND
+
+    def frame(request_id: int, number: int) -> bytes:
+        return pack(length, kind_number, request_id, 1, _MAX_INTEGER_BYTES, number) + tail
+
+    return frame
+
+
 class _Form:
     """How one kind of message is written: its fields, numbered from 1."""
 
@@ -110,11 +151,28 @@ class _Form:
             for number, field in enumerate(fields(message), start=1)
         ]
         self._by_number = {field.number: field for field in self._fields}
+        # The form in which messages come usually: every field once, in order.
+        has_lists = any(field.repeated for field in self._fields)
+        self._usual = [] if has_lists else [(f.number, f.take) for f in self._fields]
 
     def encode(self, message: object) -> bytes:
-        return b"".join(field.encode(getattr(message, field.name)) for field in self._fields)
+        return b"".join([field.encode(getattr(message, field.name)) for field in self._fields])
 
-    def decode(self, body: bytes) -> Any:
+    def decode(self, data: bytes, start: int, end: int) -> Any:
+        """Read a body: in its usual form quickly, in any other one field by field."""
+        values = []
+        offset = start
+        for number, take in self._usual:
+            if end - offset < _FIELD.size or data[offset] != number:
+                break
+            text = offset + _FIELD.size
+            offset = text + (data[offset + 1] << 8 | data[offset + 2])
+            values.append(take(data[text:offset]))
+        if offset == end and len(values) == len(self._fields):
+            return self._message(*values)
+        return self._decode_any(data[start:end])
+
+    def _decode_any(self, body: bytes) -> Any:
         values: dict[str, Any] = {
             f.name: [] if f.repeated else f.default for f in self._fields if f.has_default
         }
@@ -146,13 +204,13 @@ class _Field:
         self.repeated = hint == tuple[str, ...]
         self.has_default = self.repeated or default is not MISSING
         self.default = () if self.repeated else default
-        self._decode: Callable[[bytes], Any] = _text
+        self.take: Callable[[bytes], Any] = _text
         if hint is bytes:
-            self._decode = bytes
+            self.take = bytes
         elif hint is int:
-            self._decode = _integer
+            self.take = _integer
         elif isinstance(hint, type) and issubclass(hint, IntEnum):
-            self._decode = _choice(hint)
+            self.take = _choice(hint)
 
     def encode(self, value: Any) -> bytes:
         if self.repeated:
@@ -160,7 +218,7 @@ class _Field:
         return self._encode_one(value)
 
     def decode_into(self, values: dict[str, Any], value: bytes) -> None:
-        decoded = self._decode(value)
+        decoded = self.take(value)
         if self.repeated:
             values[self.name].append(decoded)
         else:

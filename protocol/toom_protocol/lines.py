@@ -36,9 +36,9 @@ class ActiveUser:
     udp_port: int
 
 
-def format_post(post: Post) -> str:
+def format_post(number: int, at: datetime, username: str, text: str) -> str:
     """Write `number; timestamp; username; message` (SPEC S6)."""
-    return f"{post.number}; {format_timestamp(post.at)}; {post.username}; {post.text}"
+    return f"{number}; {format_timestamp(at)}; {username}; {text}"
 
 
 def parse_post(line: str) -> Post:

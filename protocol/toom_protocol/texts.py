@@ -7,6 +7,7 @@ import unicodedata
 from typing import Final
 
 MAX_MESSAGE: Final = 8 * 1024  # bytes of UTF-8; SPEC S5
+SURELY_SHORT: Final = MAX_MESSAGE // 4  # characters, each of at most four bytes
 MAX_ACCOUNT_WORD: Final = 1024  # bytes of UTF-8 of a name or password; PROTOCOL 7.2
 
 
@@ -22,6 +23,8 @@ def fault_of_message(text: str) -> str | None:
 
     Source: SPEC S5.
     """
+    if text.isprintable() and len(text) <= SURELY_SHORT and text.strip(" "):  # the usual case
+        return None
     try:
         size = len(text.encode())
     except UnicodeEncodeError:  # lone surrogates: the bytes that were typed are not UTF-8

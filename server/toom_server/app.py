@@ -20,6 +20,7 @@ from toom_server.accounts import Accounts, BadCredentials
 from toom_server.checkup import examine
 from toom_server.conference import Conference
 from toom_server.connection import Connection
+from toom_server.disk import best_disk
 from toom_server.doorway import Doorway
 from toom_server.events import FORMATS, LEVELS, listen, tell
 from toom_server.hub import MOST, Hub
@@ -48,6 +49,8 @@ KEEPALIVE: Final = {
 # Descriptors that are left for files when all others are connections: logs, a few at a time, and
 # what the interpreter opens.
 OWN_DESCRIPTORS: Final = 64
+LOGS_SHARE: Final = 16  # of all descriptors a sixteenth stays with logs that are written to,
+MOST_LOGS: Final = 256  # at most so many: rooms that are busy at one time
 KEY_BYTES: Final = 32  # of a transfer's secret key; PROTOCOL 3.4
 
 _EXAMPLES = """examples:
@@ -202,11 +205,14 @@ def _check_arguments(options: argparse.Namespace) -> int:
 
 def _start(options: argparse.Namespace, port: int) -> int:
     directory: Path = options.directory
-    most = _allow_many_connections()
+    descriptors = _allow_many_descriptors()
+    logs = min(MOST_LOGS, descriptors // LOGS_SHARE)
+    most = max(1, descriptors - logs - OWN_DESCRIPTORS)
     accounts = _load_accounts(options.credentials)
     listener = _listen(options.host, port)
     upkeep = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
-    store = FileStore(directory, durability=Durability(options.durability), upkeep=upkeep.submit)
+    durability = Durability(options.durability)
+    store = FileStore(directory, durability=durability, upkeep=upkeep.submit, open_logs=logs)
     try:
         history = store.load()
     except (DirectoryInUse, OSError) as exc:
@@ -294,17 +300,17 @@ def _load_accounts(path: Path) -> Accounts:
         raise CannotStart("\n".join(lines)) from exc
 
 
-def _allow_many_connections() -> int:
+def _allow_many_descriptors() -> int:
     """Use all the file descriptors that the system grants: each connection takes one (SPEC S1).
 
     Returns:
-        How many connections there may be.
+        How many there are.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     granted, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(1, granted - OWN_DESCRIPTORS)
+    return granted
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -369,6 +375,7 @@ async def _serve(
     about: Mapping[str, object],
 ) -> int:
     loop = asyncio.get_running_loop()
+    hub.use_disk(best_disk(loop))
     stop: asyncio.Future[int] = loop.create_future()
     for number, status in ((signal.SIGTERM, 0), (signal.SIGINT, INTERRUPTED)):
         loop.add_signal_handler(number, _stop_with, stop, status)

@@ -5,19 +5,19 @@ randomness (they come in as arguments), wording for clients (they get values).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from logging import INFO, WARNING
 from typing import Any, Final, assert_never
 
 from toom_protocol import messages as m
 from toom_protocol.errors import MalformedTimestamp
-from toom_protocol.lines import ActiveUser, Post, format_active_user
+from toom_protocol.lines import ActiveUser, format_active_user
 from toom_protocol.texts import fault_of_message
 from toom_protocol.timestamps import format_timestamp, parse_timestamp
 from toom_server.accounts import Accounts
 from toom_server.doorkeeper import Doorkeeper
-from toom_server.entries import BROADCASTS, Entry, History, LastPost, PostEntry, RoomEntry
+from toom_server.entries import BROADCASTS, Entry, History, PostEntry, RoomEntry
 from toom_server.outcomes import Outcome, ReadPlan, Session
 
 LINES_PER_PART = 24 * 1024  # bytes of an answer in one frame; far below codec.MAX_FIELD
@@ -41,6 +41,14 @@ class _Active:
     rest: bytes  # of the line in userlog.txt, behind the sequence number; made once
 
 
+@dataclass(slots=True)
+class _End:
+    """Where a log goes on."""
+
+    number: int = 0
+    at: datetime = datetime.min
+
+
 NewTicket = Callable[[], tuple[int, bytes]]  # a number of 32 bits and a secret key of 32 bytes
 
 
@@ -59,7 +67,7 @@ class Conference:
         self._listed: tuple[int, list[bytes]] = (0, [])  # generation; the lines of userlog.txt then
         self._rooms = dict(history.rooms)
         self._room_of_members = {frozenset(who): key for key, who in history.rooms.items()}
-        self._last = dict(history.last)
+        self._ends = {log: _End(last.number, last.at) for log, last in history.last.items()}
         self._next_room_id = history.next_room_id
 
     @property
@@ -106,11 +114,21 @@ class Conference:
             self._listed = (self.generation, lines)
         return lines
 
-    def handle(self, session: Session, request_id: int, request: m.Request, at: Instant) -> Outcome:
+    def handle(
+        self, session: Session, request_id: int, request: m.Request, at: Instant
+    ) -> Outcome | PostEntry:
         """Decide about one request; the state has changed when this returns.
 
         When what it returns cannot be kept, call `undo` with the entries.
+
+        Returns:
+            What follows; of a message that was accepted only itself: outcomes.py says what follows.
         """
+        if session.username is not None:  # messages first: there are more of them than of all else
+            if isinstance(request, m.Broadcast):
+                return self._broadcast(session.username, request_id, request.text, at)
+            if isinstance(request, m.RoomMessage):
+                return self._room_message(session.username, request_id, request, at)
         if isinstance(request, m.Ping):
             return Outcome((m.Pong(),))
         if isinstance(request, m.LogIn):
@@ -133,8 +151,8 @@ class Conference:
         """Take back entries that could not be kept: their numbers are free again (SPEC S13)."""
         for entry in reversed(entries):
             match entry:
-                case PostEntry(log, post):
-                    self._last[log] = replace(self._last[log], number=post.number - 1)
+                case PostEntry(log=log, number=number):
+                    self._ends[log].number = number - 1
                 case RoomEntry(room_id, members):
                     del self._rooms[room_id]
                     del self._room_of_members[frozenset(members)]
@@ -205,34 +223,26 @@ class Conference:
         match request:
             case m.LogOut():
                 return self._log_out(session, username, stamp)
-            case m.Broadcast(text):
-                return self._broadcast(username, request_id, text, at)
             case m.ListActive():
                 return self._list_active(username, stamp)
             case m.BuildRoom(usernames):
                 return self._build_room(username, request_id, usernames, stamp)
-            case m.RoomMessage(room_id, text):
-                return self._room_message(username, request_id, room_id, text, at)
             case m.ReadMessages(choice, since):
                 return self._read_messages(username, choice, since, stamp)
             case m.Locate(audience):
                 return self._locate(session, username, audience, stamp)
-            case m.LogIn() | m.Ping():
+            case m.LogIn() | m.Ping() | m.Broadcast() | m.RoomMessage():
                 raise AssertionError("answered before")
             case _:
                 assert_never(request)
 
-    def _broadcast(self, username: str, request_id: int, text: str, at: Instant) -> Outcome:
+    def _broadcast(
+        self, username: str, request_id: int, text: str, at: Instant
+    ) -> Outcome | PostEntry:
         """BCM (SPEC S6)."""
         if fault := fault_of_message(text):
             return Outcome((m.Refused(fault),))
-        post = self._next_post(BROADCASTS, username, text, at)
-        stamp = format_timestamp(post.at)
-        return Outcome(
-            (m.BroadcastSent(post.number, stamp),),
-            (PostEntry(BROADCASTS, post, request_id),),
-            console=f'{username} broadcasted BCM #{post.number} "{text}" at {stamp}.',
-        )
+        return self._post(BROADCASTS, username, text, request_id, at)
 
     def _list_active(self, username: str, stamp: str) -> Outcome:
         """ATU: everybody else, in order of log-in (SPEC S7)."""
@@ -275,22 +285,17 @@ class Conference:
         )
 
     def _room_message(
-        self, username: str, request_id: int, room_id: int, text: str, at: Instant
-    ) -> Outcome:
+        self, username: str, request_id: int, request: m.RoomMessage, at: Instant
+    ) -> Outcome | PostEntry:
         """SRM (SPEC S9)."""
-        if room_id not in self._rooms:
+        members = self._rooms.get(request.room_id)
+        if members is None:
             return Outcome((m.RoomMessageRefused(m.RoomFault.NO_SUCH_ROOM),))
-        if username not in self._rooms[room_id]:
+        if username not in members:
             return Outcome((m.RoomMessageRefused(m.RoomFault.NOT_A_MEMBER),))
-        if fault := fault_of_message(text):
+        if fault := fault_of_message(request.text):
             return Outcome((m.Refused(fault),))
-        post = self._next_post(room_id, username, text, at)
-        stamp = format_timestamp(post.at)
-        return Outcome(
-            (m.RoomMessageSent(post.number, room_id, stamp),),
-            (PostEntry(room_id, post, request_id),),
-            console=f'{username} sent SRM #{post.number} "{text}" to room {room_id} at {stamp}.',
-        )
+        return self._post(request.room_id, username, request.text, request_id, at)
 
     def _read_messages(self, username: str, choice: m.LogChoice, since: str, stamp: str) -> Outcome:
         """RDM: nobody ever reads a room that they are not in (SPEC S10)."""
@@ -326,12 +331,15 @@ class Conference:
             console=f"{username} asked UPD where {audience} is, at {stamp}.",
         )
 
-    def _next_post(self, log: int, username: str, text: str, at: Instant) -> Post:
+    def _post(self, log: int, username: str, text: str, request_id: int, at: Instant) -> PostEntry:
         """Number and stamp a message; neither ever goes backwards in one log (SPEC S4)."""
-        last = self._last.get(log, LastPost())
-        post = Post(last.number + 1, max(last.at, at.local), username, text)
-        self._last[log] = LastPost(post.number, post.at)
-        return post
+        end = self._ends.get(log)
+        if end is None:
+            end = self._ends[log] = _End()
+        end.number += 1
+        if end.at < at.local:
+            end.at = at.local
+        return PostEntry(log, end.number, end.at, username, text, request_id)
 
 
 def _audit(event: str, session: Session, name: str) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from logging import INFO, WARNING
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, cast, get_args
 
-from toom_protocol.codec import PREFACE, REQUEST_KINDS, Decoder, encode
+from toom_protocol.codec import PREFACE, Decoder, encode
 from toom_protocol.messages import Cause, Message, Notice, Request, SentAway, Unknown, Unsupported
 from toom_server.events import tell
 from toom_server.outcomes import Session
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_UNREAD: Final = 1 << 20  # bytes that wait for a client before notices are too much; 10,000 each
 MAX_UNANSWERED: Final = 64  # requests of one client that may wait; then reading pauses
 _REFUSED: Final = {Cause.FULL: "full", Cause.TOO_MANY: "too-many"}  # events
+REQUESTS: Final = frozenset(get_args(Request))
 STREAM_TURN: Final = 8  # parts of a long answer that are written before others have a turn
 
 
@@ -28,8 +29,7 @@ class Connection(asyncio.Protocol):
         self._hub = hub
         self._decoder = Decoder()
         self._unanswered = 0
-        self._unsent: list[bytes] = []  # replies of this turn of the event loop
-        self._flush_due = False
+        self._unsent: list[bytes] = []  # frames that the hub will have sent in this turn
         self._full = False  # the kernel takes no more; asyncio told us
         self._reading = True
         self._undecoded = False  # the decoder may hold whole frames still
@@ -65,18 +65,21 @@ class Connection(asyncio.Protocol):
         room = 0 if self._full else MAX_UNANSWERED - self._unanswered
         frames = self._decoder.receive(data, limit=room)
         self._undecoded = len(frames) == room
-        for frame in frames:
-            message = frame.message
-            if isinstance(message, Unknown) or message.KIND not in REQUEST_KINDS:
+        arrivals: list[tuple[Connection, int, Request]] = []
+        for request_id, message in frames:
+            if type(message) in REQUESTS:
+                arrivals.append((self, request_id, cast(Request, message)))
+            else:
                 kind = message.kind if isinstance(message, Unknown) else message.KIND
-                self.send(frame.request_id, Unsupported(kind))
-                continue
-            self._unanswered += 1
-            self._hub.submit(self, frame.request_id, cast(Request, message))
+                self.send(request_id, Unsupported(kind))
+        if arrivals:
+            self._unanswered += len(arrivals)
+            self._hub.submit(self, arrivals)
         if self._decoder.failure is not None:
             tell(WARNING, "malformed", peer=self._name, why=self._decoder.failure)
             self._transport.abort()
-        self._pace()
+        if self._undecoded:
+            self._pace()
 
     def _take_more(self) -> None:
         self._more_due = False
@@ -98,26 +101,29 @@ class Connection(asyncio.Protocol):
         self._pace()
         self._write_streams()
 
-    def answered(self) -> None:
-        """Note that one request of this client is done with."""
+    def answer(self, *frames: bytes) -> None:
+        """Send the answer to one request, with whatever else goes out in this turn."""
+        self._put(frames)
         self._unanswered -= 1
-        self._pace()
 
     def send(self, request_id: int, *messages: Message) -> None:
-        """Send messages soon, all of one turn of the event loop at once; asyncio keeps what the
-        kernel does not take.
-        """
-        if not self._transport.is_closing():
-            self._unsent += [encode(request_id, each) for each in messages]
-            if not self._flush_due:
-                self._flush_due = True
-                asyncio.get_running_loop().call_soon(self._flush)
+        """Send messages soon, all of one turn of the event loop at once."""
+        self._put([encode(request_id, each) for each in messages])
 
-    def _flush(self) -> None:
-        self._flush_due = False
-        if self._unsent and not self._transport.is_closing():
-            self._transport.write(b"".join(self._unsent))
-        self._unsent.clear()
+    def _put(self, frames: Sequence[bytes]) -> None:
+        if not self._unsent:
+            self._hub.send_soon(self)
+        self._unsent += frames
+
+    def flush(self) -> None:
+        """Send what was put there; asyncio keeps what the kernel does not take."""
+        unsent, self._unsent = self._unsent, []
+        if self._transport.is_closing():
+            return
+        if unsent:
+            self._transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
+        if self._undecoded or not self._reading:
+            self._pace()
 
     def notify(self, notice: Notice) -> None:
         """Send what nobody asked for; a client that does not read is dropped (PROTOCOL 2.5)."""
@@ -159,7 +165,7 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """End the connection after what is to be sent."""
-        self._flush()
+        self.flush()
         self._transport.close()
 
     @property
@@ -191,10 +197,10 @@ class Connection(asyncio.Protocol):
             part = next(parts, None)
             if part is not None:
                 self.send(request_id, part)
-                self._flush()  # at once: the kernel says when it is full
+                self.flush()  # at once: the kernel says when it is full
             else:
                 self._streams.popleft()
-                self.answered()
+                self.answer()
         if not self._turn_due:
             self._turn_due = True
             asyncio.get_running_loop().call_soon(self._write_streams)

@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
-
-from toom_protocol.lines import Post
+from typing import Final, NamedTuple
 
 BROADCASTS: Final = 0  # the log of the broadcasts; rooms count from 1
 
 
-@dataclass(frozen=True, slots=True)
-class PostEntry:
-    """A message that was said in a log."""
+class PostEntry(NamedTuple):
+    """A message that was said in a log; a tuple, since there are so many of them."""
 
     log: int  # BROADCASTS or a room's id
-    post: Post
+    number: int
+    at: datetime
+    username: str
+    text: str
     request_id: int
 
 

@@ -8,23 +8,25 @@ in userlog.txt; what a client sends meanwhile waits, so that its answers keep th
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from logging import ERROR
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
+from toom_protocol.codec import encode
 from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT, SWEEP_INTERVAL
 from toom_protocol.messages import Cause, End, LogIn, LogLines, Message, NotStored, Ping, Request
 from toom_server.conference import Conference, Instant
 from toom_server.connection import Connection
+from toom_server.disk import Disk, ThreadedDisk
 from toom_server.doorway import Doorway
-from toom_server.entries import Entry
+from toom_server.entries import Entry, PostEntry
 from toom_server.events import tell
 from toom_server.line_writer import LineWriter
-from toom_server.outcomes import Outcome, ReadPlan, Session
+from toom_server.outcomes import Outcome, ReadPlan, Session, announcement_of, answer_to
 from toom_server.presence import Presence
 from toom_server.store import Store, StoreError
 
@@ -34,19 +36,16 @@ FAREWELL: Final = 1.0  # seconds that slow clients have to take their last repli
 LARGEST_BATCH: Final = 1024  # requests; at most 8 MiB of messages
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    connection: Connection
-    request_id: int
-    request: Request | None  # None: the connection is gone
+# A request with its number, and whose it is; None: the connection is gone. Tuples, since each
+# message is one of them.
+_Arrival = tuple[Connection, int, Request | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Decided:
+class _Decided(NamedTuple):
     """An arrival, and what follows from it."""
 
     arrival: _Arrival
-    outcome: Outcome
+    outcome: Outcome | PostEntry
     changed: bool  # who is logged in
 
 
@@ -59,7 +58,7 @@ class _Batch:
         is_under_way: the disk has it.
     """
 
-    decided: list[_Decided]
+    decided: list[_Decided] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     fault: str | None = None
     is_under_way: bool = False
@@ -93,6 +92,8 @@ class Hub:
         self._connections: dict[Session, Connection] = {}
         self._arrivals: list[_Arrival] = []
         self._said: list[str] = []  # lines for the server's terminal
+        self._unsent: list[Connection] = []  # that have something to send in this turn
+        self._flush_due = False
         self._busy = False  # a batch is on its way to the disk, or a turn is due
         self._closing = False
         self._healthy = True
@@ -100,9 +101,9 @@ class Hub:
         self._empty = asyncio.Event()  # while closing: every connection has ended
         self._idle = asyncio.Event()  # no batch is under way
         self._idle.set()
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
+        self._disk: Disk = ThreadedDisk()
         self._provers = ThreadPoolExecutor(PROVERS, thread_name_prefix="passwords")
-        self._presence: Presence[_Decided] = Presence(
+        self._presence: Presence[tuple[_Arrival, Outcome]] = Presence(
             conference.user_log, store.publish, self._published
         )
         # Whose password is being proved or whose coming or going is being written down, and what
@@ -118,8 +119,21 @@ class Hub:
             self._connections[connection.session] = connection
         return cause
 
-    def submit(self, connection: Connection, request_id: int, request: Request) -> None:
-        """Take a request; it is answered in order of arrival."""
+    def submit(
+        self, connection: Connection, arrivals: Sequence[tuple[Connection, int, Request]]
+    ) -> None:
+        """Take requests of one connection; they are answered in order of arrival."""
+        if self._closing:
+            return
+        if connection.session.username is not None and connection not in self._held:
+            self._arrivals += arrivals
+            self._schedule()
+            return
+        for _, request_id, request in arrivals:
+            self._submit_guest(connection, request_id, request)
+
+    def _submit_guest(self, connection: Connection, request_id: int, request: Request) -> None:
+        """Take a request of somebody who is not in yet, or is held."""
         if connection in self._held and not isinstance(request, Ping):
             self._held[connection].append((request_id, request))
         elif isinstance(request, LogIn) and self._conference.must_prove(
@@ -128,7 +142,20 @@ class Hub:
             self._held[connection] = []
             self._prove(connection, request_id, request)
         else:
-            self._arrive(_Arrival(connection, request_id, request))
+            self._arrive((connection, request_id, request))
+
+    def send_soon(self, connection: Connection) -> None:
+        """Have a connection flushed at the end of this turn."""
+        self._unsent.append(connection)
+        if not self._flush_due:
+            self._flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        unsent, self._unsent = self._unsent, []
+        for connection in unsent:
+            connection.flush()
 
     def gone(self, connection: Connection) -> None:
         """Note that a connection has ended."""
@@ -137,7 +164,7 @@ class Hub:
         self._held.pop(connection, None)
         if not self._connections:
             self._empty.set()
-        self._arrive(_Arrival(connection, 0, None))
+        self._arrive((connection, 0, None))
 
     # --- called by the app --------------------------------------------------------------------
 
@@ -173,6 +200,11 @@ class Hub:
         """Whether the last write to the disk went well."""
         return self._healthy and self._presence.is_right
 
+    def use_disk(self, disk: Disk) -> None:
+        """Wait for the disk in another way from now on; nothing is under way yet."""
+        self._disk.close()
+        self._disk = disk
+
     def observe(self, observer: Observer) -> None:
         """Tell somebody about requests and batches from now on."""
         self._observer = observer
@@ -200,7 +232,7 @@ class Hub:
                 if self._connections:
                     await self._empty.wait()
         self._provers.shutdown(wait=False, cancel_futures=True)
-        self._disk.shutdown(wait=True)
+        self._disk.close()
         self._presence.close()
         self._console.close()
 
@@ -222,7 +254,7 @@ class Hub:
             if self._conference.accounts is not accounts:  # they were read again meanwhile
                 self._prove(connection, request_id, request)
             else:
-                self._arrive(_Arrival(connection, request_id, request))
+                self._arrive((connection, request_id, request))
                 self._resume(connection)
 
         proof.add_done_callback(proved)
@@ -243,8 +275,9 @@ class Hub:
 
     def _resume(self, connection: Connection) -> None:
         """Take what a client has sent while it was held."""
-        for later in self._held.pop(connection, ()):
-            self.submit(connection, *later)
+        later = self._held.pop(connection, [])
+        for request_id, request in later:
+            self._submit_guest(connection, request_id, request)
 
     def _turn(self) -> None:
         begun = self._begin()
@@ -256,8 +289,16 @@ class Hub:
         arrivals = self._arrivals[:LARGEST_BATCH]
         del self._arrivals[:LARGEST_BATCH]
         at = Instant(time.monotonic(), datetime.now().replace(microsecond=0))
-        batch = _Batch([each for arrival in arrivals if (each := self._decide(arrival, at))])
-        batch.entries = [entry for each in batch.decided for entry in each.outcome.entries]
+        batch = _Batch()
+        for arrival in arrivals:
+            outcome, changed = self._decide(arrival, at)
+            if isinstance(outcome, PostEntry):
+                batch.entries.append(outcome)
+            elif outcome is None:
+                continue
+            else:
+                batch.entries += outcome.entries
+            batch.decided.append(_Decided(arrival, outcome, changed))
         if batch.entries:
             try:
                 self._store.begin(batch.entries)
@@ -265,37 +306,47 @@ class Hub:
                 batch.fault = str(exc)
             else:
                 batch.is_under_way = True
-                synced = asyncio.get_running_loop().run_in_executor(self._disk, self._store.sync)
-                synced.add_done_callback(partial(self._synced, batch, at.monotonic))
+                done = partial(self._synced, batch, at.monotonic)
+                if (handle := self._store.unsynced) is not None:
+                    self._disk.sync(handle, done)
+                else:
+                    asyncio.get_running_loop().call_soon(done, None)
         return batch
 
-    def _decide(self, arrival: _Arrival, at: Instant) -> _Decided | None:
-        """Ask the conference; None: this client's requests wait until an earlier one is done."""
-        connection, request = arrival.connection, arrival.request
+    def _decide(self, arrival: _Arrival, at: Instant) -> tuple[Outcome | PostEntry | None, bool]:
+        """Ask the conference.
+
+        Returns:
+            What follows, None when this client's requests wait until an earlier one is done; and
+            whether somebody has come or gone.
+        """
+        connection, request_id, request = arrival
         before = self._conference.generation
+        outcome: Outcome | PostEntry
         if request is None:
             outcome = self._conference.leave(connection.session, at)
-        elif connection in self._held and not isinstance(request, Ping):
-            self._held[connection].append((arrival.request_id, request))
-            return None
+        elif self._held and connection in self._held and not isinstance(request, Ping):
+            self._held[connection].append((request_id, request))
+            return None, False
         else:
             if self._observer is not None:
                 self._observer.request(request)
-            outcome = self._conference.handle(connection.session, arrival.request_id, request, at)
-        changed = self._conference.generation != before
-        if changed and request is not None:
+            outcome = self._conference.handle(connection.session, request_id, request, at)
+        if self._conference.generation == before:
+            return outcome, False
+        if request is not None:
             self._held.setdefault(connection, [])
-        return _Decided(arrival, outcome, changed)
+        return outcome, True
 
-    def _synced(self, batch: "_Batch", began: float, done: "asyncio.Future[None]") -> None:
-        try:
-            done.result()
-            self._store.finish()
-        except StoreError as exc:
-            batch.fault = str(exc)
-        except OSError as exc:
+    def _synced(self, batch: "_Batch", began: float, fault: OSError | None) -> None:
+        if fault is not None:
             self._store.abandon()
-            batch.fault = f"The server's disk refuses: {exc.strerror}."
+            batch.fault = f"The server's disk refuses: {fault.strerror}."
+        else:
+            try:
+                self._store.finish()
+            except StoreError as exc:
+                batch.fault = str(exc)
         if self._observer is not None:
             seconds = time.monotonic() - began
             self._observer.batch(len(batch.entries), seconds, kept=batch.fault is None)
@@ -310,13 +361,16 @@ class Hub:
             self._conference.undo(batch.entries)
         following = self._begin() if self._arrivals else None
         self._busy = following is not None
-        for each in batch.decided:
-            if batch.fault is not None and each.outcome.entries:
-                self._tell(each.arrival, _not_stored(each.outcome, batch.fault))
-            elif each.changed:
-                self._presence.changed(each)
+        for arrival, outcome, changed in batch.decided:
+            if isinstance(outcome, PostEntry):
+                self._tell_of_post(arrival, outcome, batch.fault)
+            elif batch.fault is not None and outcome.entries:
+                self._tell(arrival, _not_stored(outcome, batch.fault))
+            elif changed:
+                self._presence.changed((arrival, outcome))
             else:
-                self._tell(each.arrival, each.outcome)
+                self._tell(arrival, outcome)
+        self._flush()
         self._show()
         if following is None:
             if not self._busy:
@@ -324,17 +378,17 @@ class Hub:
         elif not following.is_under_way:
             asyncio.get_running_loop().call_soon(self._release, following)
 
-    def _published(self, changes: list[_Decided], fault: str | None) -> None:
+    def _published(self, changes: list[tuple[_Arrival, Outcome]], fault: str | None) -> None:
         """Tell those who came and went that it is written down, or take back that they came."""
         if fault is not None:
             tell(ERROR, "not-stored", why=fault)
-        for each in changes:
-            outcome = each.outcome
+        for arrival, outcome in changes:
+            connection = arrival[0]
             if fault is not None and outcome.entered:
-                self._conference.expel(each.arrival.connection.session)
+                self._conference.expel(connection.session)
                 outcome = _not_stored(outcome, fault)
-            self._tell(each.arrival, outcome)
-            self._resume(each.arrival.connection)
+            self._tell(arrival, outcome)
+            self._resume(connection)
         self._show()
 
     def _show(self) -> None:
@@ -343,7 +397,15 @@ class Hub:
             self._console.say(*self._said)
             self._said.clear()
 
+    def _tell_of_post(self, arrival: _Arrival, post: PostEntry, fault: str | None) -> None:
+        if fault is not None:
+            arrival[0].answer(encode(arrival[1], NotStored(fault)))
+        else:
+            arrival[0].answer(answer_to(post))
+            self._said.append(announcement_of(post))
+
     def _tell(self, arrival: _Arrival, outcome: Outcome) -> None:
+        connection, request_id, request = arrival
         if outcome.notice is not None:
             target, notice = outcome.notice
             if target in self._connections:
@@ -352,13 +414,12 @@ class Hub:
             self._said.append(outcome.console)
         if outcome.audit:
             tell(**outcome.audit)
-        if arrival.request is None:
+        if request is None:
             return
         if outcome.read is not None:
-            arrival.connection.stream(arrival.request_id, self._parts(outcome.read))
+            connection.stream(request_id, self._parts(outcome.read))
             return
-        arrival.connection.send(arrival.request_id, *outcome.replies)
-        arrival.connection.answered()
+        connection.answer(*[encode(request_id, reply) for reply in outcome.replies])
 
     def _parts(self, plan: ReadPlan) -> Iterator[Message]:
         try:

@@ -6,15 +6,17 @@ completed from here at the next start. One sync serves a batch, however many log
 Belongs here: segments, records, their order. Does not: what a record means (records.py), what is
 made of it at a start (recovery.py).
 
-A segment is a file of fixed size, filled with zeros when it is made, so that a sync of it changes
-no metadata. It begins with a block that names its first record and the boot in which it was
-written. Each record begins at a block of its own: what was acknowledged is never written again.
+A segment is a file of fixed size, filled when it is made, so that a sync of it changes no metadata.
+It begins with a block that names its first record and the boot in which it was written. Each record
+begins at a block of its own: what was acknowledged is never written again. The next segment is
+prepared while there is time, of one that is no longer needed if there is one: what stands in it
+has lower numbers than any that could be looked for.
 """
 
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,7 @@ MAGIC: Final = b"TOOMJRN1"
 RECORD: Final = struct.Struct("<IIQI")  # magic; CRC of the rest; sequence; length
 RECORD_MAGIC: Final = 0x4452434A
 CHECKED_FROM: Final = 8  # bytes of a record's head that its CRC does not cover
+SPARE: Final = "spare"  # the file that will be the next segment
 WRITTEN: Final = "written"  # the file that tells up to which record the text logs are written
 NUMBER: Final = struct.Struct("<Q")  # what is in it
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")  # random(4): another one after each boot
@@ -65,12 +68,22 @@ class _Segment:
         self.path, self.handle, self.size, self.first = path, handle, size, first
         self.end = BLOCK  # where the next record goes
 
+    def remove(self) -> None:
+        os.close(self.handle)
+        self.path.unlink(missing_ok=True)
+
 
 class Journal:
     """The segments of one server; `records`, then `begin`, then write and keep batch by batch."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, upkeep: Callable[[Callable[[], None]], object] = lambda work: work()
+    ) -> None:
+        """Keep it in a folder; `upkeep` does slow work, best in a thread of its own."""
         self._folder = folder
+        self._upkeep = upkeep
+        self._spare: _Segment | None = None
+        self._spare_due = False
         self._boot = boot()
         self._segments: list[_Segment] = []  # the last one is written to
         self._length = 0  # bytes of the record that is written and not kept yet
@@ -109,10 +122,8 @@ class Journal:
         Raises:
             OSError: there is no room, or the disk refuses.
         """
-        self.close()
+        self.remove()
         self.sequence = last
-        for _, path in self._names():
-            path.unlink()
         self._segments = [self._make(FIRST_SIZE)]
         self._doubtful = False
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
@@ -137,7 +148,7 @@ class Journal:
         length = -(-len(data) // BLOCK) * BLOCK
         segment = self._segments[-1]
         if segment.end + length > segment.size:
-            segment = self._make(min(2 * segment.size, LARGEST), least=BLOCK + length)
+            segment = self._next(BLOCK + length)
             self._segments.append(segment)
         self._length = length
         view, offset = memoryview(data), segment.end
@@ -145,9 +156,10 @@ class Journal:
             count = os.pwrite(segment.handle, view, offset)
             view, offset = view[count:], offset + count
 
-    def sync(self) -> None:
-        """Wait until what was written is on the disk; may be called in a thread of its own."""
-        os.fdatasync(self._segments[-1].handle)
+    @property
+    def handle(self) -> int:
+        """The descriptor whose sync makes sure of what was written last."""
+        return self._segments[-1].handle
 
     def keep(self) -> None:
         """The record counts, and the text logs have it: go on behind it.
@@ -155,9 +167,13 @@ class Journal:
         The note of that is never synced, since it matters only after a death that kept the
         system's memory; in the segment itself it would make each sync a longer one.
         """
-        self._segments[-1].end += self._length
+        segment = self._segments[-1]
+        segment.end += self._length
         self.sequence += 1
         os.pwrite(self._written, NUMBER.pack(self.sequence), 0)
+        if segment.end > segment.size // 2 and self._spare is None and not self._spare_due:
+            self._spare_due = True
+            self._upkeep(self._make_spare)
 
     def discard(self) -> None:
         """See to it that the record that was written last never counts.
@@ -183,8 +199,12 @@ class Journal:
         """Remove the segments of which a checkpoint has everything."""
         while len(self._segments) > 1 and self._segments[1].first <= upto + 1:
             segment = self._segments.pop(0)
-            os.close(segment.handle)
-            segment.path.unlink(missing_ok=True)
+            if self._spare is None and not self._spare_due and segment.size == LARGEST:
+                spare = self._folder / SPARE
+                segment.path.rename(spare)
+                self._spare = _Segment(spare, segment.handle, segment.size, 0)
+            else:
+                self._upkeep(segment.remove)
 
     def is_lost(self) -> bool:
         """Whether somebody has deleted it under us."""
@@ -195,6 +215,9 @@ class Journal:
         for segment in self._segments:
             os.close(segment.handle)
         self._segments = []
+        if self._spare is not None:
+            os.close(self._spare.handle)
+            self._spare = None
         if self._written >= 0:
             os.close(self._written)
             self._written = -1
@@ -204,6 +227,7 @@ class Journal:
         self.close()
         for _, path in self._names():
             path.unlink()
+        (self._folder / SPARE).unlink(missing_ok=True)
 
     # --- segments -----------------------------------------------------------------------------
 
@@ -215,16 +239,44 @@ class Journal:
                 found.append((int(path.name.removeprefix("journal-"), 16), path))
         return found
 
+    def _next(self, least: int) -> _Segment:
+        """Give an empty segment for the next record: the spare one, if there is one that does."""
+        spare, self._spare = self._spare, None
+        if spare is None or spare.size < least or not spare.path.exists():
+            if spare is not None:
+                self._upkeep(spare.remove)
+            return self._make(min(2 * self._segments[-1].size, LARGEST), least=least)
+        first = self.sequence + 1
+        os.pwrite(spare.handle, HEAD.pack(MAGIC, first, self._boot), 0)
+        path = self._folder / f"journal-{first:016x}"
+        spare.path.rename(path)
+        sync_directory(self._folder)
+        return _Segment(path, spare.handle, spare.size, first)  # the head is synced with the record
+
+    def _make_spare(self) -> None:
+        """Fill the next segment ahead of time, where there is room for one (in the upkeep)."""
+        size = min(2 * self._segments[-1].size, LARGEST)
+        try:
+            if self._fair() >= size:
+                path = self._folder / SPARE
+                self._spare = _Segment(path, self._filled(path, size), size, 0)
+        except OSError:  # when it is needed one will be made, smaller perhaps
+            pass
+        finally:
+            self._spare_due = False
+
+    def _fair(self) -> int:
+        """How many bytes a segment may take of what is free on the disk."""
+        disk = os.statvfs(self._folder)
+        return disk.f_bavail * disk.f_frsize // SHARE_OF_FREE // BLOCK * BLOCK
+
     def _make(self, wanted: int, least: int = SMALLEST) -> _Segment:
         """Make an empty segment for the next record, smaller than wanted where room is scarce."""
-        disk = os.statvfs(self._folder)
-        fair = disk.f_bavail * disk.f_frsize // SHARE_OF_FREE // BLOCK * BLOCK
-        size = max(SMALLEST, least, min(wanted, fair))
+        size = max(SMALLEST, least, min(wanted, self._fair()))
         first = self.sequence + 1
         path = self._folder / f"journal-{first:016x}"
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        handle = self._filled(path, size)
         try:
-            fill(handle, size)
             os.pwrite(handle, HEAD.pack(MAGIC, first, self._boot), 0)
             os.fsync(handle)
             sync_directory(self._folder)
@@ -233,6 +285,18 @@ class Journal:
             path.unlink(missing_ok=True)
             raise
         return _Segment(path, handle, size, first)
+
+    def _filled(self, path: Path, size: int) -> int:
+        """Make a file full of zeros; give its descriptor."""
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            fill(handle, size)
+            os.fsync(handle)
+        except OSError:
+            os.close(handle)
+            path.unlink(missing_ok=True)
+            raise
+        return handle
 
     def _read(self, path: Path) -> Iterator[Record]:
         with path.open("rb") as file:

@@ -4,7 +4,7 @@ Keeps an index of times (time_index.py), never the messages themselves.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from toom_protocol.errors import MalformedLine
 from toom_protocol.lines import Post, parse_post
 from toom_server.allocation import take_ahead
 from toom_server.entries import LastPost
+from toom_server.tails import Tail
 from toom_server.time_index import Indexed, TimeIndex, second_of
 
 BLOCK: Final = 24 * 1024  # bytes told at a time; with a longest line it stays below a frame's field
@@ -33,6 +34,8 @@ class LogFile:
         self.path = path
         self.last = LastPost()
         self.size = 0  # bytes that are committed
+        self._handle = -1  # for appending, while it is open
+        self._identity = (0, 0)  # device and inode of what is open
         self._room = 0  # up to which size the disk has room for sure
         self._times = TimeIndex()
         self._indexed_to = 0  # up to which size an index has been written
@@ -123,39 +126,31 @@ class LogFile:
         Raises:
             OSError: there is no room for them, or the file cannot be written.
         """
-        handle = self._open()
-        try:
-            was_edited = os.fstat(handle).st_size != self.size
-            if was_edited:
-                self._catch_up()
-            if self.size + length > self._room:
-                self._room = take_ahead(handle, self.size, length)
-        finally:
-            os.close(handle)
+        was_edited = self._open() != self.size
+        if was_edited:
+            self._catch_up()
+        if self.size + length > self._room:
+            self._room = take_ahead(self._handle, self.size, length)
         return was_edited
 
-    def append(self, posts: Sequence[Post], lines: bytes) -> None:
-        """Write lines at the end; `sync` waits until they are on the disk.
+    def append(self, tail: Tail, content: bytes) -> None:
+        """Write what was prepared at the end; `sync` waits until it is on the disk.
+
+        Args:
+            content: of the tail, made once for the journal too.
 
         Raises:
             OSError: nothing of it stays in the file, as far as the disk allows.
         """
-        handle = self._open()
         try:
-            if os.fstat(handle).st_size != self.size:
-                self._catch_up()
-            try:
-                _write_all(handle, lines)
-            except OSError:
-                os.ftruncate(handle, self.size)
-                raise
-        finally:
-            os.close(handle)
-        offset = self.size
-        for post, line in zip(posts, lines.splitlines(keepends=True), strict=False):
-            self._index(post, offset)
-            offset += len(line)
-        self.size += len(lines)
+            _write_all(self._handle, content)
+        except OSError:
+            os.ftruncate(self._handle, self.size)
+            raise
+        for at, line in tail.marks:
+            self._note(at, self.size + (tail.offset_of(line) if line else 0))
+        self.last = LastPost(tail.last, self.last.at)
+        self.size += len(content)
 
     def sync(self) -> None:
         """Wait until the file is on the disk, where there still is one."""
@@ -170,14 +165,32 @@ class LogFile:
 
     def release(self) -> None:
         """Give room back that was taken ahead."""
+        self.close()
         if self._room > self.size and self.path.exists():
             with suppress(OSError):
                 if self.path.stat().st_size == self.size:
                     os.truncate(self.path, self.size)
         self._room = 0
 
+    def close(self) -> None:
+        """Let go of the descriptor; `prepare` takes one again."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, LOG_MODE)
+        """See to it that what lies at the path is open; give its size."""
+        try:
+            there = os.stat(self.path)
+        except FileNotFoundError:
+            there = None
+        if there is None or self._handle < 0 or (there.st_dev, there.st_ino) != self._identity:
+            self.close()
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._handle = os.open(self.path, flags, LOG_MODE)
+            there = os.fstat(self._handle)
+            self._identity = (there.st_dev, there.st_ino)
+        return there.st_size
 
     def forget_after(self, size: int, last: LastPost) -> None:
         """Cut the file back to an earlier end, when the rest of its batch failed."""
@@ -205,9 +218,14 @@ class LogFile:
         self._room = self._indexed_to = 0
 
     def _index(self, post: Post, offset: int) -> None:
-        at = max(self.last.at, post.at)
-        self._times.note(second_of(at), offset)
-        self.last = LastPost(post.number, at)
+        self._note(post.at, offset)
+        self.last = LastPost(post.number, self.last.at)
+
+    def _note(self, at: datetime, offset: int) -> None:
+        """From this place on it is this time, or the latest one if that is later."""
+        latest = max(self.last.at, at)
+        self._times.note(second_of(latest), offset)
+        self.last = LastPost(self.last.number, latest)
 
     def _repair(
         self, handle: int, offset: int, raw: bytes, post: Post | None, acknowledged: int | None

@@ -1,12 +1,17 @@
-"""What the conference decides about one request, as values for the hub to carry out."""
+"""What the conference decides about one request, as values for the hub to carry out; and what
+follows from a message that was accepted.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from toom_protocol.messages import Expected, Reply
-from toom_server.entries import Entry
+from toom_protocol.codec import encode_numbered
+from toom_protocol.messages import BroadcastSent, Expected, Reply, RoomMessageSent
+from toom_protocol.timestamps import format_timestamp
+from toom_server.entries import BROADCASTS, Entry, PostEntry
 
 
 @dataclass(eq=False, slots=True)
@@ -37,3 +42,24 @@ class Outcome:
     console: str = ""  # the line for the server's terminal
     entered: bool = False  # this request logged its session in
     audit: Mapping[str, Any] = field(default_factory=dict)  # for the log: arguments of `tell`
+
+
+def answer_to(post: PostEntry) -> bytes:
+    """Give the frame that tells a client that its message is kept (SPEC S6, S9)."""
+    return _answers(post.log, format_timestamp(post.at))(post.request_id, post.number)
+
+
+@lru_cache(maxsize=1024)  # rooms that are busy in one second
+def _answers(log: int, stamp: str) -> Callable[[int, int], bytes]:
+    if log == BROADCASTS:
+        return encode_numbered(BroadcastSent, stamp)
+    return encode_numbered(RoomMessageSent, log, stamp)
+
+
+def announcement_of(post: PostEntry) -> str:
+    """Give the line for the server's terminal (SPEC S6, S9)."""
+    log, number, at, username, text, _ = post
+    stamp = format_timestamp(at)
+    if log == BROADCASTS:
+        return f'{username} broadcasted BCM #{number} "{text}" at {stamp}.'
+    return f'{username} sent SRM #{number} "{text}" to room {log} at {stamp}.'

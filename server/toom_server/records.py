@@ -1,21 +1,19 @@
 """A batch as bytes for the journal, and back (PROTOCOL 6.2). Pure.
 
-Each entry is a head (kind, log or room, number, length) and a body: a message's body is its line of
-the text log with the newline, a room's is a JSON array of its members.
+Each item is a head (kind, log or room, number, length) and a body. What is said in a log is one
+item: its body is the lines of the text log with their newlines, numbered on from the head's number.
+A room's body is a JSON array of its members.
 """
 
 import json
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from toom_protocol.lines import format_post
-from toom_server.entries import Entry, PostEntry
-
-HEAD: Final = struct.Struct("<BQQI")  # kind; log or room; number; bytes of the body
-LINE: Final = 1  # kinds
-ROOM: Final = 2
+HEAD: Final = struct.Struct("<BQQI")  # kind; log or room; first number; bytes of the body
+ROOM: Final = 2  # kinds
+LINES: Final = 3
 
 
 class BadRecord(ValueError):
@@ -42,25 +40,19 @@ class Room:
 Item = Line | Room
 
 
-def items_of(entries: Iterable[Entry]) -> list[Item]:
-    """Give what is written of each entry."""
-    return [
-        Line(entry.log, entry.post.number, (format_post(entry.post) + "\n").encode())
-        if isinstance(entry, PostEntry)
-        else Room(entry.room_id, entry.members)
-        for entry in entries
-    ]
+def encode(rooms: Mapping[int, tuple[str, ...]], lines: Mapping[int, tuple[int, bytes]]) -> bytes:
+    """Give the bytes of a batch.
 
-
-def encode(items: Iterable[Item]) -> bytes:
-    """Give the bytes of a batch."""
+    Args:
+        rooms: members by room, in order of their making.
+        lines: by log, the number of the first one and all of them, with their newlines.
+    """
     parts = []
-    for item in items:
-        if isinstance(item, Line):
-            parts += [HEAD.pack(LINE, item.log, item.number, len(item.text)), item.text]
-        else:
-            body = json.dumps(item.members, ensure_ascii=False).encode()
-            parts += [HEAD.pack(ROOM, item.room_id, 0, len(body)), body]
+    for room_id, members in rooms.items():
+        body = json.dumps(members, ensure_ascii=False).encode()
+        parts += [HEAD.pack(ROOM, room_id, 0, len(body)), body]
+    for log, (first, body) in lines.items():
+        parts += [HEAD.pack(LINES, log, first, len(body)), body]
     return b"".join(parts)
 
 
@@ -73,7 +65,7 @@ def decode(data: bytes) -> Iterator[Item]:
     offset = 0
     while offset < len(data):
         try:
-            kind, key, number, length = HEAD.unpack_from(data, offset)
+            kind, key, first, length = HEAD.unpack_from(data, offset)
         except struct.error as exc:
             raise BadRecord("a head is torn") from exc
         offset += HEAD.size
@@ -81,8 +73,9 @@ def decode(data: bytes) -> Iterator[Item]:
         offset += length
         if len(body) < length:
             raise BadRecord("a body is torn")
-        if kind == LINE:
-            yield Line(key, number, body)
+        if kind == LINES:
+            for number, text in enumerate(body[:-1].split(b"\n"), start=first):
+                yield Line(key, number, text + b"\n")
         elif kind == ROOM:
             yield Room(key, _members(body))
         else:

@@ -11,7 +11,6 @@ import fcntl
 import os
 import re
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,18 +20,20 @@ from logging import ERROR, WARNING
 from pathlib import Path
 from typing import Final, Protocol
 
-from toom_protocol.lines import Post, parse_post
+from toom_protocol.lines import parse_post
 from toom_server import checkpoint
 from toom_server.checkpoint import Checkpoint, Extent, sync_directory
-from toom_server.entries import BROADCASTS, Entry, History, PostEntry
+from toom_server.entries import BROADCASTS, Entry, History, RoomEntry
 from toom_server.events import tell
 from toom_server.journal import Journal
 from toom_server.log_file import LOG_MODE, LogFile
-from toom_server.records import BadRecord, Item, Line, Room, encode, items_of
+from toom_server.records import BadRecord, encode
 from toom_server.recovery import Replay, gather, mend_tail, missing_lines
 from toom_server.rooms_file import RoomsFile
+from toom_server.tails import Tail, tails_of
 from toom_server.userlog_file import UserLogFile
 
+FEW_LOGS: Final = 32  # descriptors of logs, where nobody says how many
 CHECKPOINT_AGAIN: Final = 5.0  # seconds after the disk has refused one
 ROOM_LOG: Final = re.compile(r"SR_([1-9][0-9]{0,17})_messagelog\.txt")
 
@@ -60,18 +61,15 @@ class Store(Protocol):
         """Give what was kept, and open for commits."""
 
     def begin(self, entries: Sequence[Entry]) -> None:
-        """Take a batch, which is kept whole or not at all; `sync` and `finish` or `abandon` follow.
+        """Take a batch, which is kept whole or not at all; `finish` or `abandon` follows.
 
         Raises:
-            StoreError: nothing of the batch is kept; none of them follows.
+            StoreError: nothing of the batch is kept; neither follows.
         """
 
-    def sync(self) -> None:
-        """Wait for the disk; may be called in a thread of its own.
-
-        Raises:
-            OSError: `abandon` it.
-        """
+    @property
+    def unsynced(self) -> int | None:
+        """The descriptor that must be synced between `begin` and `finish`; None: none need be."""
 
     def finish(self) -> None:
         """Write the text logs; when this returns, the replies of the batch may leave.
@@ -100,10 +98,9 @@ class Store(Protocol):
 class _Batch:
     """What is between `begin` and `finish`."""
 
-    items: list[Item]
     rooms: dict[int, tuple[str, ...]]
-    lines: dict[int, bytes]  # by log, with their newlines
-    posts: dict[int, list[Post]]
+    tails: dict[int, Tail]  # by log
+    lines: dict[int, bytes]  # of the tails
     undo: "_Undo"
 
 
@@ -116,15 +113,24 @@ class FileStore:
         *,
         durability: Durability = Durability.DISK,
         upkeep: Callable[[Callable[[], None]], object] = lambda work: work(),
+        open_logs: int = FEW_LOGS,
     ) -> None:
-        """Keep everything in a directory; `upkeep` does slow work, best in a thread of its own."""
+        """Keep everything in a directory.
+
+        Args:
+            upkeep: does slow work, best in a thread of its own.
+            open_logs: how many logs may have a descriptor between two batches.
+        """
         self._directory = directory
         self._hidden = directory / ".toom"
         self._rooms = RoomsFile(self._hidden / "rooms")
         self._userlog = UserLogFile(directory / "userlog.txt", self._hidden / "userlog.new")
         self._logs: dict[int, LogFile] = {}
         self._dirty: set[int] = set()  # logs with lines that are only in the journal for sure
-        self._journal = Journal(self._hidden)
+        self._open_logs = open_logs
+        self._open: dict[int, LogFile] = {}  # logs that have one, the latest last
+        self._lock_path = str(self._hidden / "lock")  # looked at with each batch
+        self._journal = Journal(self._hidden, upkeep)
         self._durability = durability
         self._upkeep = upkeep
         self._checkpointing = False
@@ -173,11 +179,10 @@ class FileStore:
 
     def begin(self, entries: Sequence[Entry]) -> None:
         """Take room for a batch in the text logs, then write it into the journal (PROTOCOL 6.2)."""
-        items = items_of(entries)
-        batch = _Batch(items, _rooms_of(items), _lines_of(items), defaultdict(list), _Undo())
-        for entry in entries:
-            if isinstance(entry, PostEntry):
-                batch.posts[entry.log].append(entry.post)
+        rooms = {each.room_id: each.members for each in entries if isinstance(each, RoomEntry)}
+        tails = tails_of(entries)
+        lines = {log: tail.content for log, tail in tails.items()}
+        batch = _Batch(rooms, tails, lines, _Undo())
         try:
             self._remake_hidden()
             if self._forget is not None:
@@ -185,17 +190,23 @@ class FileStore:
                 self._forget = None
             self._take_room(batch)
             if self._durability is not Durability.NONE:
-                self._journal.write(encode(batch.items))
+                numbered = {log: (tails[log].first, text) for log, text in lines.items()}
+                self._journal.write(encode(rooms, numbered))
         except OSError as exc:
             self._batch = batch
             self.abandon()
             raise _refusal(exc) from exc
         self._batch = batch
 
+    @property
+    def unsynced(self) -> int | None:
+        """The journal, where a reply promises that it outlasts a loss of power."""
+        return self._journal.handle if self._durability is Durability.DISK else None
+
     def sync(self) -> None:
-        """Wait until the journal is on the disk."""
-        if self._durability is Durability.DISK:
-            self._journal.sync()
+        """Wait here until the journal is on the disk."""
+        if (handle := self.unsynced) is not None:
+            os.fdatasync(handle)
 
     def finish(self) -> None:
         """Write the text logs: rooms, then messages."""
@@ -278,7 +289,10 @@ class FileStore:
             batch.undo.add(partial(self._drop_log, room_id, log))
             self._logs[room_id] = log
         for key, lines in batch.lines.items():
-            self._was_edited |= self._logs[key].prepare(len(lines))
+            log = self._logs[key]
+            self._was_edited |= log.prepare(len(lines))
+            self._open.pop(key, None)
+            self._open[key] = log
 
     def _write_rooms(self, batch: _Batch) -> None:
         if batch.rooms:
@@ -289,12 +303,16 @@ class FileStore:
         for key, lines in batch.lines.items():
             log = self._logs[key]
             batch.undo.add(partial(log.forget_after, log.size, log.last))
-            log.append(batch.posts[key], lines)
+            log.append(batch.tails[key], lines)
             self._dirty.add(key)
+        while len(self._open) > self._open_logs:
+            self._open.pop(next(iter(self._open))).close()
 
     def _drop_log(self, room_id: int, log: LogFile) -> None:
+        log.close()
         log.path.unlink(missing_ok=True)
         self._logs.pop(room_id, None)
+        self._open.pop(room_id, None)
 
     # --- checkpoints --------------------------------------------------------------------------
 
@@ -357,7 +375,7 @@ class FileStore:
 
     def _remake_hidden(self) -> None:
         """Make `.toom/` anew when it was deleted, with all that is known (PROTOCOL 6.3)."""
-        if (self._hidden / "lock").exists():
+        if os.path.exists(self._lock_path):  # noqa: PTH110  # three times quicker than a Path
             return
         tell(WARNING, "hidden-folder-gone")
         self._hidden.mkdir(mode=0o700, exist_ok=True)
@@ -386,8 +404,13 @@ class FileStore:
         least = replay.sure.get(key, known.number if known else 0)
         missing = missing_lines(lines, log.last.number, least if replay.same_boot else 0)
         if missing and (replay.same_boot or not known or log.size >= known.size):
-            posts = [parse_post(line.text.decode().removesuffix("\n")) for line in missing]
-            log.append(posts, b"".join(line.text for line in missing))
+            tail = Tail(missing[0].number)
+            for line in missing:
+                post = parse_post(line.text.decode().removesuffix("\n"))
+                tail.add(post.number, post.at, post.username, post.text)
+            log.prepare(len(tail.content))
+            log.append(tail, tail.content)
+            log.close()
         if mark is not None and log.last.number < mark:
             warnings.append(
                 f"{log.path.name}: #{mark} had been acknowledged, but the log ends at "
@@ -428,18 +451,6 @@ class _Snapshot:
     checkpoint: Checkpoint
     dirty: Sequence[LogFile] = field(default=())
     indexes: Mapping[int, bytes] = field(default_factory=dict)
-
-
-def _rooms_of(items: Sequence[Item]) -> dict[int, tuple[str, ...]]:
-    return {item.room_id: item.members for item in items if isinstance(item, Room)}
-
-
-def _lines_of(items: Sequence[Item]) -> dict[int, bytes]:
-    lines: defaultdict[int, list[bytes]] = defaultdict(list)
-    for item in items:
-        if isinstance(item, Line):
-            lines[item.log].append(item.text)
-    return {log: b"".join(texts) for log, texts in lines.items()}
 
 
 def _refusal(fault: OSError) -> StoreError:

@@ -34,7 +34,7 @@ def line(data: bytes) -> None:
         post = parse_post(text)
     except MalformedLine:
         return
-    assert parse_post(format_post(post)) == post
+    assert parse_post(format_post(post.number, post.at, post.username, post.text)) == post
 
 
 def server(data: bytes) -> None:

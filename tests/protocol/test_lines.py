@@ -33,7 +33,7 @@ def test_the_example_of_the_specification() -> None:
 @given(st.integers(1, 10**17), NAMES, TEXTS)
 def test_a_message_comes_back_as_it_was_typed(number: int, name: str, text: str) -> None:
     post = Post(number, AT, name, text)
-    assert parse_post(format_post(post)) == post
+    assert parse_post(format_post(post.number, post.at, post.username, post.text)) == post
 
 
 def test_a_message_may_hold_the_separator() -> None:

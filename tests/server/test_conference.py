@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from toom_protocol import messages as m
-from toom_protocol.codec import encode
+from toom_protocol.codec import PREFACE, Decoder, encode
 from toom_protocol.lines import ActiveUser
 from toom_server.accounts import Accounts
 from toom_server.conference import Conference, Instant
 from toom_server.entries import History, LastPost, PostEntry
-from toom_server.outcomes import Outcome, ReadPlan, Session
+from toom_server.outcomes import Outcome, ReadPlan, Session, announcement_of, answer_to
 
 START = datetime(2022, 6, 1, 16, 0, 0)
 
@@ -28,7 +28,11 @@ class World:
         return Instant(self.seconds, START + timedelta(seconds=int(self.seconds)))
 
     def do(self, session: Session, request: m.Request) -> Outcome:
-        return self.conference.handle(session, 1, request, self.at())
+        decided = self.conference.handle(session, 1, request, self.at())
+        if isinstance(decided, Outcome):
+            return decided
+        [(_, reply)] = client_of_a_server().receive(answer_to(decided))
+        return Outcome((reply,), (decided,), console=announcement_of(decided))  # type: ignore[arg-type]
 
     def reply(self, session: Session, request: m.Request) -> Any:
         [reply] = self.do(session, request).replies
@@ -39,6 +43,12 @@ class World:
         reply = self.reply(session, m.LogIn(name, f"{name}-pw", 8000))
         assert reply == m.LoggedIn(name)
         return session
+
+
+def client_of_a_server() -> Decoder:
+    decoder = Decoder()
+    decoder.receive(PREFACE)
+    return decoder
 
 
 @pytest.fixture
@@ -111,7 +121,7 @@ def test_a_broadcast(world: World) -> None:
     assert outcome.console == 'Yoda broadcasted BCM #1 "Hello" at 1 Jun 2022 16:00:00.'
     [entry] = outcome.entries
     assert isinstance(entry, PostEntry)
-    assert (entry.log, entry.post.number, entry.post.text) == (0, 1, "Hello")
+    assert (entry.log, entry.number, entry.text) == (0, 1, "Hello")
 
 
 def test_a_hostile_client_cannot_say_what_may_not_be_said(world: World) -> None:

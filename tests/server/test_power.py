@@ -16,7 +16,7 @@ import pytest
 
 from tests.doubles.disk import ForgetfulDisk, PowerLost
 from tests.server.durability import SEEDS_OF_POWER, check_log
-from toom_protocol.lines import Post, parse_post
+from toom_protocol.lines import parse_post
 from toom_server.entries import Entry, PostEntry, RoomEntry
 from toom_server.store import FileStore
 
@@ -49,15 +49,15 @@ class World:
             last[log] = last.get(log, 0) + 1
             self.said += 1
             text = f"text {self.said} " + "x" * self.chance.choice((0, 10, 700, 6000))
-            entries.append(PostEntry(log, Post(last[log], AT, "Yoda", text), 1))
+            entries.append(PostEntry(log, last[log], AT, "Yoda", text, 1))
         return entries
 
     def promise(self, entries: list[Entry]) -> None:
         """The replies have left."""
         for entry in entries:
             if isinstance(entry, PostEntry):
-                self.last[entry.log] = entry.post.number
-                self.posts[entry.log][entry.post.number] = (entry.post.username, entry.post.text)
+                self.last[entry.log] = entry.number
+                self.posts[entry.log][entry.number] = (entry.username, entry.text)
             else:
                 self.rooms[entry.room_id] = entry.members
                 self.next_room = entry.room_id + 1

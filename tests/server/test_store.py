@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toom_protocol.lines import Post
 from toom_server import allocation
 from toom_server.entries import BROADCASTS, History, LastPost, PostEntry, RoomEntry
 from toom_server.store import DirectoryInUse, Durability, FileStore, StoreError
@@ -22,7 +21,7 @@ AT = datetime(2022, 6, 1, 16, 0, 0)
 
 
 def said(number: int, text: str = "hi", log: int = BROADCASTS, at: datetime = AT) -> PostEntry:
-    return PostEntry(log, Post(number, at, "Yoda", text), 1)
+    return PostEntry(log, number, at, "Yoda", text, 1)
 
 
 def room(room_id: int) -> RoomEntry:
