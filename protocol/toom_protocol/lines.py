@@ -36,9 +36,9 @@ class ActiveUser:
     udp_port: int
 
 
-def format_post(number: int, at: datetime, username: str, text: str) -> str:
-    """Write `number; timestamp; username; message` (SPEC S6)."""
-    return f"{number}; {format_timestamp(at)}; {username}; {text}"
+def format_post(number: int, stamp: str, username: str, text: str) -> str:
+    """Write `number; timestamp; username; message` (SPEC S6); the time is written already."""
+    return f"{number}; {stamp}; {username}; {text}"
 
 
 def parse_post(line: str) -> Post:

@@ -124,18 +124,16 @@ class Conference:
         Returns:
             What follows; of a message that was accepted only itself: outcomes.py says what follows.
         """
-        if session.username is not None:  # messages first: there are more of them than of all else
-            if isinstance(request, m.Broadcast):
-                return self._broadcast(session.username, request_id, request.text, at)
-            if isinstance(request, m.RoomMessage):
-                return self._room_message(session.username, request_id, request, at)
+        name = session.username
+        if name is not None and isinstance(request, (m.Broadcast, m.RoomMessage)):
+            return self._message(name, request_id, request, at)  # first: there are most of them
         if isinstance(request, m.Ping):
             return Outcome((m.Pong(),))
         if isinstance(request, m.LogIn):
             return self._log_in(session, request, at)
-        if session.username is None:
+        if name is None:
             return Outcome((m.Refused("Log in first."),))
-        return self._command(session, session.username, request_id, request, at)
+        return self._command(session, name, request_id, request, at)
 
     def leave(self, session: Session, at: Instant) -> Outcome:
         """Take a session out whose connection is gone (SPEC S3)."""
@@ -143,6 +141,7 @@ class Conference:
             return Outcome()
         self._remove(session)
         return Outcome(
+            left=True,
             console=f"{username} is gone at {format_timestamp(at.local)}.",
             audit=_audit("gone", session, username),
         )
@@ -204,6 +203,7 @@ class Conference:
         self._remove(session)
         return Outcome(
             (m.LoggedOut(),),
+            left=True,
             console=f"{username} logged out at {stamp}.",
             audit=_audit("logout", session, username),
         )
@@ -235,14 +235,6 @@ class Conference:
                 raise AssertionError("answered before")
             case _:
                 assert_never(request)
-
-    def _broadcast(
-        self, username: str, request_id: int, text: str, at: Instant
-    ) -> Outcome | PostEntry:
-        """BCM (SPEC S6)."""
-        if fault := fault_of_message(text):
-            return Outcome((m.Refused(fault),))
-        return self._post(BROADCASTS, username, text, request_id, at)
 
     def _list_active(self, username: str, stamp: str) -> Outcome:
         """ATU: everybody else, in order of log-in (SPEC S7)."""
@@ -284,19 +276,6 @@ class Conference:
             console=f"{username} built SRB room {room_id} for {', '.join(members)} at {stamp}.",
         )
 
-    def _room_message(
-        self, username: str, request_id: int, request: m.RoomMessage, at: Instant
-    ) -> Outcome | PostEntry:
-        """SRM (SPEC S9)."""
-        members = self._rooms.get(request.room_id)
-        if members is None:
-            return Outcome((m.RoomMessageRefused(m.RoomFault.NO_SUCH_ROOM),))
-        if username not in members:
-            return Outcome((m.RoomMessageRefused(m.RoomFault.NOT_A_MEMBER),))
-        if fault := fault_of_message(request.text):
-            return Outcome((m.Refused(fault),))
-        return self._post(request.room_id, username, request.text, request_id, at)
-
     def _read_messages(self, username: str, choice: m.LogChoice, since: str, stamp: str) -> Outcome:
         """RDM: nobody ever reads a room that they are not in (SPEC S10)."""
         try:
@@ -331,15 +310,27 @@ class Conference:
             console=f"{username} asked UPD where {audience} is, at {stamp}.",
         )
 
-    def _post(self, log: int, username: str, text: str, request_id: int, at: Instant) -> PostEntry:
-        """Number and stamp a message; neither ever goes backwards in one log (SPEC S4)."""
+    def _message(
+        self, username: str, request_id: int, request: m.Broadcast | m.RoomMessage, at: Instant
+    ) -> Outcome | PostEntry:
+        """BCM and SRM (SPEC S6, S9): neither number nor time ever goes backwards in a log (S4)."""
+        log = BROADCASTS
+        if isinstance(request, m.RoomMessage):
+            log = request.room_id
+            members = self._rooms.get(log)
+            if members is None:
+                return Outcome((m.RoomMessageRefused(m.RoomFault.NO_SUCH_ROOM),))
+            if username not in members:
+                return Outcome((m.RoomMessageRefused(m.RoomFault.NOT_A_MEMBER),))
+        if fault := fault_of_message(request.text):
+            return Outcome((m.Refused(fault),))
         end = self._ends.get(log)
         if end is None:
             end = self._ends[log] = _End()
         end.number += 1
         if end.at < at.local:
             end.at = at.local
-        return PostEntry(log, end.number, end.at, username, text, request_id)
+        return PostEntry(log, end.number, end.at, username, request.text, request_id)
 
 
 def _audit(event: str, session: Session, name: str) -> dict[str, Any]:

@@ -65,16 +65,14 @@ class Connection(asyncio.Protocol):
         room = 0 if self._full else MAX_UNANSWERED - self._unanswered
         frames = self._decoder.receive(data, limit=room)
         self._undecoded = len(frames) == room
-        arrivals: list[tuple[Connection, int, Request]] = []
         for request_id, message in frames:
-            if type(message) in REQUESTS:
-                arrivals.append((self, request_id, cast(Request, message)))
-            else:
+            if type(message) not in REQUESTS:
                 kind = message.kind if isinstance(message, Unknown) else message.KIND
                 self.send(request_id, Unsupported(kind))
-        if arrivals:
-            self._unanswered += len(arrivals)
-            self._hub.submit(self, arrivals)
+                frames = [each for each in frames if type(each.message) in REQUESTS]
+        if frames:
+            self._unanswered += len(frames)
+            self._hub.submit(self, cast(list[tuple[int, Request]], frames))
         if self._decoder.failure is not None:
             tell(WARNING, "malformed", peer=self._name, why=self._decoder.failure)
             self._transport.abort()
@@ -101,10 +99,10 @@ class Connection(asyncio.Protocol):
         self._pace()
         self._write_streams()
 
-    def answer(self, *frames: bytes) -> None:
-        """Send the answer to one request, with whatever else goes out in this turn."""
+    def answer(self, frames: Sequence[bytes], requests: int) -> None:
+        """Send the answers to so many requests, with whatever else goes out in this turn."""
         self._put(frames)
-        self._unanswered -= 1
+        self._unanswered -= requests
 
     def send(self, request_id: int, *messages: Message) -> None:
         """Send messages soon, all of one turn of the event loop at once."""
@@ -200,7 +198,7 @@ class Connection(asyncio.Protocol):
                 self.flush()  # at once: the kernel says when it is full
             else:
                 self._streams.popleft()
-                self.answer()
+                self.answer((), 1)
         if not self._turn_due:
             self._turn_due = True
             asyncio.get_running_loop().call_soon(self._write_streams)

@@ -26,7 +26,7 @@ from toom_server.doorway import Doorway
 from toom_server.entries import Entry, PostEntry
 from toom_server.events import tell
 from toom_server.line_writer import LineWriter
-from toom_server.outcomes import Outcome, ReadPlan, Session, announcement_of, answer_to
+from toom_server.outcomes import Outcome, ReadPlan, Session, tell_posts
 from toom_server.presence import Presence
 from toom_server.store import Store, StoreError
 
@@ -36,17 +36,16 @@ FAREWELL: Final = 1.0  # seconds that slow clients have to take their last repli
 LARGEST_BATCH: Final = 1024  # requests; at most 8 MiB of messages
 
 
-# A request with its number, and whose it is; None: the connection is gone. Tuples, since each
-# message is one of them.
-_Arrival = tuple[Connection, int, Request | None]
+# Requests of one connection with their numbers, in order; None: the connection is gone.
+_Requests = Sequence[tuple[int, Request | None]]
 
 
 class _Decided(NamedTuple):
-    """An arrival, and what follows from it."""
+    """What follows from a request that is no message."""
 
-    arrival: _Arrival
-    outcome: Outcome | PostEntry
-    changed: bool  # who is logged in
+    request_id: int
+    outcome: Outcome
+    is_owed: bool  # somebody waits for the answer
 
 
 @dataclass(eq=False, slots=True)
@@ -58,10 +57,15 @@ class _Batch:
         is_under_way: the disk has it.
     """
 
-    decided: list[_Decided] = field(default_factory=list)
+    decided: list[tuple[Connection, list[PostEntry] | _Decided]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     fault: str | None = None
     is_under_way: bool = False
+
+    def add_posts(self, connection: Connection, posts: list[PostEntry]) -> None:
+        """Take messages of one connection that follow each other."""
+        self.entries += posts
+        self.decided.append((connection, posts))
 
 
 class Observer(Protocol):
@@ -90,7 +94,7 @@ class Hub:
         self._store = store
         self._console = console
         self._connections: dict[Session, Connection] = {}
-        self._arrivals: list[_Arrival] = []
+        self._arrivals: list[tuple[Connection, _Requests]] = []
         self._said: list[str] = []  # lines for the server's terminal
         self._unsent: list[Connection] = []  # that have something to send in this turn
         self._flush_due = False
@@ -103,7 +107,7 @@ class Hub:
         self._idle.set()
         self._disk: Disk = ThreadedDisk()
         self._provers = ThreadPoolExecutor(PROVERS, thread_name_prefix="passwords")
-        self._presence: Presence[tuple[_Arrival, Outcome]] = Presence(
+        self._presence: Presence[tuple[Connection, _Decided]] = Presence(
             conference.user_log, store.publish, self._published
         )
         # Whose password is being proved or whose coming or going is being written down, and what
@@ -119,17 +123,14 @@ class Hub:
             self._connections[connection.session] = connection
         return cause
 
-    def submit(
-        self, connection: Connection, arrivals: Sequence[tuple[Connection, int, Request]]
-    ) -> None:
+    def submit(self, connection: Connection, requests: Sequence[tuple[int, Request]]) -> None:
         """Take requests of one connection; they are answered in order of arrival."""
         if self._closing:
             return
         if connection.session.username is not None and connection not in self._held:
-            self._arrivals += arrivals
-            self._schedule()
+            self._arrive(connection, requests)
             return
-        for _, request_id, request in arrivals:
+        for request_id, request in requests:
             self._submit_guest(connection, request_id, request)
 
     def _submit_guest(self, connection: Connection, request_id: int, request: Request) -> None:
@@ -142,7 +143,7 @@ class Hub:
             self._held[connection] = []
             self._prove(connection, request_id, request)
         else:
-            self._arrive((connection, request_id, request))
+            self._arrive(connection, [(request_id, request)])
 
     def send_soon(self, connection: Connection) -> None:
         """Have a connection flushed at the end of this turn."""
@@ -164,7 +165,7 @@ class Hub:
         self._held.pop(connection, None)
         if not self._connections:
             self._empty.set()
-        self._arrive((connection, 0, None))
+        self._arrive(connection, [(0, None)])
 
     # --- called by the app --------------------------------------------------------------------
 
@@ -254,20 +255,17 @@ class Hub:
             if self._conference.accounts is not accounts:  # they were read again meanwhile
                 self._prove(connection, request_id, request)
             else:
-                self._arrive((connection, request_id, request))
+                self._arrive(connection, [(request_id, request)])
                 self._resume(connection)
 
         proof.add_done_callback(proved)
 
     # --- one batch ----------------------------------------------------------------------------
 
-    def _arrive(self, arrival: _Arrival) -> None:
+    def _arrive(self, connection: Connection, requests: _Requests) -> None:
         if self._closing:
             return
-        self._arrivals.append(arrival)
-        self._schedule()
-
-    def _schedule(self) -> None:
+        self._arrivals.append((connection, requests))
         if not self._busy:
             self._busy = True
             self._idle.clear()
@@ -286,19 +284,16 @@ class Hub:
 
     def _begin(self) -> "_Batch":
         """Decide what has arrived, and send it on its way to the disk."""
-        arrivals = self._arrivals[:LARGEST_BATCH]
-        del self._arrivals[:LARGEST_BATCH]
-        at = Instant(time.monotonic(), datetime.now().replace(microsecond=0))
         batch = _Batch()
-        for arrival in arrivals:
-            outcome, changed = self._decide(arrival, at)
-            if isinstance(outcome, PostEntry):
-                batch.entries.append(outcome)
-            elif outcome is None:
-                continue
-            else:
-                batch.entries += outcome.entries
-            batch.decided.append(_Decided(arrival, outcome, changed))
+        at = Instant(time.monotonic(), datetime.now().replace(microsecond=0))
+        taken = requests_taken = 0
+        for connection, requests in self._arrivals:
+            self._decide(connection, requests, at, batch)
+            taken += 1
+            requests_taken += len(requests)
+            if requests_taken >= LARGEST_BATCH:
+                break
+        del self._arrivals[:taken]
         if batch.entries:
             try:
                 self._store.begin(batch.entries)
@@ -313,30 +308,35 @@ class Hub:
                     asyncio.get_running_loop().call_soon(done, None)
         return batch
 
-    def _decide(self, arrival: _Arrival, at: Instant) -> tuple[Outcome | PostEntry | None, bool]:
-        """Ask the conference.
-
-        Returns:
-            What follows, None when this client's requests wait until an earlier one is done; and
-            whether somebody has come or gone.
-        """
-        connection, request_id, request = arrival
-        before = self._conference.generation
-        outcome: Outcome | PostEntry
-        if request is None:
-            outcome = self._conference.leave(connection.session, at)
-        elif self._held and connection in self._held and not isinstance(request, Ping):
-            self._held[connection].append((request_id, request))
-            return None, False
-        else:
-            if self._observer is not None:
-                self._observer.request(request)
-            outcome = self._conference.handle(connection.session, request_id, request, at)
-        if self._conference.generation == before:
-            return outcome, False
-        if request is not None:
-            self._held.setdefault(connection, [])
-        return outcome, True
+    def _decide(
+        self, connection: Connection, requests: _Requests, at: Instant, batch: "_Batch"
+    ) -> None:
+        """Ask the conference; what a client sends while it is held waits."""
+        posts: list[PostEntry] = []
+        is_held = connection in self._held
+        for request_id, request in requests:
+            if request is None:
+                outcome: Outcome | PostEntry = self._conference.leave(connection.session, at)
+            elif is_held and not isinstance(request, Ping):
+                self._held[connection].append((request_id, request))
+                continue
+            else:
+                if self._observer is not None:
+                    self._observer.request(request)
+                outcome = self._conference.handle(connection.session, request_id, request, at)
+            if isinstance(outcome, PostEntry):
+                posts.append(outcome)
+                continue
+            if posts:
+                batch.add_posts(connection, posts)
+                posts = []
+            batch.entries += outcome.entries
+            batch.decided.append((connection, _Decided(request_id, outcome, request is not None)))
+            if (outcome.entered or outcome.left) and request is not None:
+                self._held.setdefault(connection, [])
+                is_held = True
+        if posts:
+            batch.add_posts(connection, posts)
 
     def _synced(self, batch: "_Batch", began: float, fault: OSError | None) -> None:
         if fault is not None:
@@ -361,15 +361,20 @@ class Hub:
             self._conference.undo(batch.entries)
         following = self._begin() if self._arrivals else None
         self._busy = following is not None
-        for arrival, outcome, changed in batch.decided:
-            if isinstance(outcome, PostEntry):
-                self._tell_of_post(arrival, outcome, batch.fault)
-            elif batch.fault is not None and outcome.entries:
-                self._tell(arrival, _not_stored(outcome, batch.fault))
-            elif changed:
-                self._presence.changed((arrival, outcome))
+        for connection, what in batch.decided:
+            if not isinstance(what, _Decided):
+                if batch.fault is None:
+                    frames = tell_posts(what, self._said)
+                else:
+                    fault = NotStored(batch.fault)
+                    frames = [encode(post.request_id, fault) for post in what]
+                connection.answer(frames, len(what))
+            elif batch.fault is not None and what.outcome.entries:
+                self._tell(connection, _not_stored(what, batch.fault))
+            elif what.outcome.entered or what.outcome.left:
+                self._presence.changed((connection, what))
             else:
-                self._tell(arrival, outcome)
+                self._tell(connection, what)
         self._flush()
         self._show()
         if following is None:
@@ -378,16 +383,16 @@ class Hub:
         elif not following.is_under_way:
             asyncio.get_running_loop().call_soon(self._release, following)
 
-    def _published(self, changes: list[tuple[_Arrival, Outcome]], fault: str | None) -> None:
+    def _published(self, changes: list[tuple[Connection, _Decided]], fault: str | None) -> None:
         """Tell those who came and went that it is written down, or take back that they came."""
         if fault is not None:
             tell(ERROR, "not-stored", why=fault)
-        for arrival, outcome in changes:
-            connection = arrival[0]
-            if fault is not None and outcome.entered:
+        for connection, decided in changes:
+            if fault is not None and decided.outcome.entered:
                 self._conference.expel(connection.session)
-                outcome = _not_stored(outcome, fault)
-            self._tell(arrival, outcome)
+                self._tell(connection, _not_stored(decided, fault))
+            else:
+                self._tell(connection, decided)
             self._resume(connection)
         self._show()
 
@@ -397,15 +402,8 @@ class Hub:
             self._console.say(*self._said)
             self._said.clear()
 
-    def _tell_of_post(self, arrival: _Arrival, post: PostEntry, fault: str | None) -> None:
-        if fault is not None:
-            arrival[0].answer(encode(arrival[1], NotStored(fault)))
-        else:
-            arrival[0].answer(answer_to(post))
-            self._said.append(announcement_of(post))
-
-    def _tell(self, arrival: _Arrival, outcome: Outcome) -> None:
-        connection, request_id, request = arrival
+    def _tell(self, connection: Connection, decided: _Decided) -> None:
+        request_id, outcome, is_owed = decided
         if outcome.notice is not None:
             target, notice = outcome.notice
             if target in self._connections:
@@ -414,12 +412,12 @@ class Hub:
             self._said.append(outcome.console)
         if outcome.audit:
             tell(**outcome.audit)
-        if request is None:
+        if not is_owed:
             return
         if outcome.read is not None:
             connection.stream(request_id, self._parts(outcome.read))
             return
-        connection.answer(*[encode(request_id, reply) for reply in outcome.replies])
+        connection.answer([encode(request_id, reply) for reply in outcome.replies], 1)
 
     def _parts(self, plan: ReadPlan) -> Iterator[Message]:
         try:
@@ -433,5 +431,8 @@ class Hub:
             yield End()
 
 
-def _not_stored(outcome: Outcome, fault: str) -> Outcome:
-    return replace(outcome, replies=(NotStored(fault),), entries=(), console="", notice=None)
+def _not_stored(decided: _Decided, fault: str) -> _Decided:
+    outcome = replace(
+        decided.outcome, replies=(NotStored(fault),), entries=(), console="", notice=None
+    )
+    return decided._replace(outcome=outcome)

@@ -261,7 +261,7 @@ def _is_still_so(file: BinaryIO, times: TimeIndex, what: Indexed) -> bool:
     """
     file.seek(max(0, what.size - LONGEST_LINE))
     end = file.read(min(LONGEST_LINE, what.size))
-    if not end.endswith(b"\n"):
+    if not end.endswith(b"\n") or file.tell() != what.size:  # or it is shorter by now
         return False
     post = _read(end[:-1].split(b"\n")[-1])
     if post is None or post.number != what.number:

@@ -2,7 +2,7 @@
 follows from a message that was accepted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -41,12 +41,33 @@ class Outcome:
     notice: tuple[Session, Expected] | None = None
     console: str = ""  # the line for the server's terminal
     entered: bool = False  # this request logged its session in
+    left: bool = False  # this one logged it out, or its connection is gone
     audit: Mapping[str, Any] = field(default_factory=dict)  # for the log: arguments of `tell`
 
 
-def answer_to(post: PostEntry) -> bytes:
-    """Give the frame that tells a client that its message is kept (SPEC S6, S9)."""
-    return _answers(post.log, format_timestamp(post.at))(post.request_id, post.number)
+def tell_posts(posts: Iterable[PostEntry], announcements: list[str]) -> list[bytes]:
+    """Say that messages are kept: to their client, and on the server's terminal (SPEC S6, S9).
+
+    Args:
+        announcements: gets the lines for the terminal.
+
+    Returns:
+        The frames for the client.
+    """
+    frames = []
+    log, at, stamp = -1, None, ""
+    for post_log, number, post_at, username, text, request_id in posts:
+        if post_at is not at or post_log != log:
+            log, at, stamp = post_log, post_at, format_timestamp(post_at)
+            answer = _answers(log, stamp)
+        frames.append(answer(request_id, number))
+        if log == BROADCASTS:
+            announcements.append(f'{username} broadcasted BCM #{number} "{text}" at {stamp}.')
+        else:
+            announcements.append(
+                f'{username} sent SRM #{number} "{text}" to room {log} at {stamp}.'
+            )
+    return frames
 
 
 @lru_cache(maxsize=1024)  # rooms that are busy in one second
@@ -54,12 +75,3 @@ def _answers(log: int, stamp: str) -> Callable[[int, int], bytes]:
     if log == BROADCASTS:
         return encode_numbered(BroadcastSent, stamp)
     return encode_numbered(RoomMessageSent, log, stamp)
-
-
-def announcement_of(post: PostEntry) -> str:
-    """Give the line for the server's terminal (SPEC S6, S9)."""
-    log, number, at, username, text, _ = post
-    stamp = format_timestamp(at)
-    if log == BROADCASTS:
-        return f'{username} broadcasted BCM #{number} "{text}" at {stamp}.'
-    return f'{username} sent SRM #{number} "{text}" to room {log} at {stamp}.'

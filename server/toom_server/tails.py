@@ -7,25 +7,29 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from toom_protocol.lines import format_post
+from toom_protocol.timestamps import format_timestamp
 from toom_server.entries import Entry, PostEntry
 
 
 class Tail:
     """Lines that follow each other, to be written at the end of one log."""
 
-    __slots__ = ("_lines", "first", "last", "marks")
+    __slots__ = ("_at", "_lines", "_stamp", "first", "last", "marks")
 
     def __init__(self, number: int) -> None:
         self.first = number  # of the first line
         self.last = number  # of the last line
         self.marks: list[tuple[datetime, int]] = []  # a time, and the first line that has it
         self._lines: list[str] = []
+        self._at: datetime | None = None
+        self._stamp = ""
 
     def add(self, number: int, at: datetime, username: str, text: str) -> None:
         """Add the next line."""
-        if not self.marks or at is not self.marks[-1][0]:
+        if at is not self._at:
             self.marks.append((at, len(self._lines)))
-        self._lines.append(format_post(number, at, username, text))
+            self._at, self._stamp = at, format_timestamp(at)
+        self._lines.append(format_post(number, self._stamp, username, text))
         self.last = number
 
     @property

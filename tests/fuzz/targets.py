@@ -9,6 +9,7 @@ from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, Decoder, encode
 from toom_protocol.errors import MalformedLine
 from toom_protocol.lines import format_post, parse_post
+from toom_protocol.timestamps import format_timestamp
 
 STEPS: Final = 40  # of one play
 
@@ -34,7 +35,10 @@ def line(data: bytes) -> None:
         post = parse_post(text)
     except MalformedLine:
         return
-    assert parse_post(format_post(post.number, post.at, post.username, post.text)) == post
+    assert (
+        parse_post(format_post(post.number, format_timestamp(post.at), post.username, post.text))
+        == post
+    )
 
 
 def server(data: bytes) -> None:

@@ -11,7 +11,7 @@ from toom_protocol.lines import ActiveUser
 from toom_server.accounts import Accounts
 from toom_server.conference import Conference, Instant
 from toom_server.entries import History, LastPost, PostEntry
-from toom_server.outcomes import Outcome, ReadPlan, Session, announcement_of, answer_to
+from toom_server.outcomes import Outcome, ReadPlan, Session, tell_posts
 
 START = datetime(2022, 6, 1, 16, 0, 0)
 
@@ -31,8 +31,10 @@ class World:
         decided = self.conference.handle(session, 1, request, self.at())
         if isinstance(decided, Outcome):
             return decided
-        [(_, reply)] = client_of_a_server().receive(answer_to(decided))
-        return Outcome((reply,), (decided,), console=announcement_of(decided))  # type: ignore[arg-type]
+        lines: list[str] = []
+        [answer] = tell_posts([decided], lines)
+        [(_, reply)] = client_of_a_server().receive(answer)
+        return Outcome((reply,), (decided,), console=lines[0])  # type: ignore[arg-type]
 
     def reply(self, session: Session, request: m.Request) -> Any:
         [reply] = self.do(session, request).replies
