@@ -100,15 +100,15 @@ class Link(asyncio.Protocol):
         raise ServerGone(self.gone.result())
 
     def _take(self, frame: Frame) -> None:
-        message = frame.message
+        request_id, message = frame
         if isinstance(message, Pong | Unknown):
             return
         if isinstance(message, Expected):
             self._on_notice(message)
         elif isinstance(message, SentAway):
             self.sent_away = message.cause
-        elif frame.request_id in self._replies and isinstance(message, get_args(Reply)):
-            self._replies[frame.request_id].put_nowait(cast(Reply, message))
+        elif request_id in self._replies and isinstance(message, get_args(Reply)):
+            self._replies[request_id].put_nowait(cast(Reply, message))
             self._pace()
 
     def _pace(self) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import resource
 import secrets
@@ -51,6 +52,10 @@ KEEPALIVE: Final = {
 OWN_DESCRIPTORS: Final = 64
 LOGS_SHARE: Final = 16  # of all descriptors a sixteenth stays with logs that are written to,
 MOST_LOGS: Final = 256  # at most so many: rooms that are busy at one time
+# Allocations between two looks for cycles of garbage, and looks between two deeper ones. The server
+# makes none for each message, and what it has at its start stays: by default the interpreter would
+# look through everything several times a second.
+GARBAGE: Final = (50_000, 20, 100)
 KEY_BYTES: Final = 32  # of a transfer's secret key; PROTOCOL 3.4
 
 _EXAMPLES = """examples:
@@ -217,6 +222,8 @@ def _start(options: argparse.Namespace, port: int) -> int:
         history = store.load()
     except (DirectoryInUse, OSError) as exc:
         raise CannotStart(f"Cannot use the directory {directory}: {exc.strerror}") from exc
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
     for warning in history.warnings:
         tell(WARNING, "found", what=warning)
     conference = Conference(accounts, int(options.attempts), history, _new_ticket)

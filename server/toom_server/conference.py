@@ -124,16 +124,39 @@ class Conference:
         Returns:
             What follows; of a message that was accepted only itself: outcomes.py says what follows.
         """
-        name = session.username
-        if name is not None and isinstance(request, (m.Broadcast, m.RoomMessage)):
-            return self._message(name, request_id, request, at)  # first: there are most of them
+        if isinstance(
+            request, m.Broadcast
+        ):  # messages first: there are more of them than of all else
+            log = BROADCASTS
+        elif isinstance(request, m.RoomMessage):
+            log = request.room_id
+        else:
+            return self._handle_other(session, request_id, request, at)
+        username = session.username
+        if username is None:
+            return Outcome((m.Refused("Log in first."),))
+        if log != BROADCASTS and (fault := self._fault_of_room(username, log)) is not None:
+            return Outcome((m.RoomMessageRefused(fault),))
+        if complaint := fault_of_message(request.text):
+            return Outcome((m.Refused(complaint),))
+        end = self._ends.get(log)
+        if end is None:
+            end = self._ends[log] = _End()
+        end.number += 1
+        if end.at < at.local:  # neither number nor time ever goes backwards in a log (SPEC S4)
+            end.at = at.local
+        return PostEntry(log, end.number, end.at, username, request.text, request_id)
+
+    def _handle_other(
+        self, session: Session, request_id: int, request: m.Request, at: Instant
+    ) -> Outcome:
         if isinstance(request, m.Ping):
             return Outcome((m.Pong(),))
         if isinstance(request, m.LogIn):
             return self._log_in(session, request, at)
-        if name is None:
+        if session.username is None:
             return Outcome((m.Refused("Log in first."),))
-        return self._command(session, name, request_id, request, at)
+        return self._command(session, session.username, request_id, request, at)
 
     def leave(self, session: Session, at: Instant) -> Outcome:
         """Take a session out whose connection is gone (SPEC S3)."""
@@ -310,27 +333,12 @@ class Conference:
             console=f"{username} asked UPD where {audience} is, at {stamp}.",
         )
 
-    def _message(
-        self, username: str, request_id: int, request: m.Broadcast | m.RoomMessage, at: Instant
-    ) -> Outcome | PostEntry:
-        """BCM and SRM (SPEC S6, S9): neither number nor time ever goes backwards in a log (S4)."""
-        log = BROADCASTS
-        if isinstance(request, m.RoomMessage):
-            log = request.room_id
-            members = self._rooms.get(log)
-            if members is None:
-                return Outcome((m.RoomMessageRefused(m.RoomFault.NO_SUCH_ROOM),))
-            if username not in members:
-                return Outcome((m.RoomMessageRefused(m.RoomFault.NOT_A_MEMBER),))
-        if fault := fault_of_message(request.text):
-            return Outcome((m.Refused(fault),))
-        end = self._ends.get(log)
-        if end is None:
-            end = self._ends[log] = _End()
-        end.number += 1
-        if end.at < at.local:
-            end.at = at.local
-        return PostEntry(log, end.number, end.at, username, request.text, request_id)
+    def _fault_of_room(self, username: str, room_id: int) -> m.RoomFault | None:
+        """Why somebody may not speak in a room (SPEC S9)."""
+        members = self._rooms.get(room_id)
+        if members is None:
+            return m.RoomFault.NO_SUCH_ROOM
+        return None if username in members else m.RoomFault.NOT_A_MEMBER
 
 
 def _audit(event: str, session: Session, name: str) -> dict[str, Any]:

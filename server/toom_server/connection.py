@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
             if type(message) not in REQUESTS:
                 kind = message.kind if isinstance(message, Unknown) else message.KIND
                 self.send(request_id, Unsupported(kind))
-                frames = [each for each in frames if type(each.message) in REQUESTS]
+                frames = [each for each in frames if type(each[1]) in REQUESTS]
         if frames:
             self._unanswered += len(frames)
             self._hub.submit(self, cast(list[tuple[int, Request]], frames))
@@ -101,17 +101,14 @@ class Connection(asyncio.Protocol):
 
     def answer(self, frames: Sequence[bytes], requests: int) -> None:
         """Send the answers to so many requests, with whatever else goes out in this turn."""
-        self._put(frames)
+        if not self._unsent:
+            self._hub.send_soon(self)
+        self._unsent += frames
         self._unanswered -= requests
 
     def send(self, request_id: int, *messages: Message) -> None:
         """Send messages soon, all of one turn of the event loop at once."""
-        self._put([encode(request_id, each) for each in messages])
-
-    def _put(self, frames: Sequence[bytes]) -> None:
-        if not self._unsent:
-            self._hub.send_soon(self)
-        self._unsent += frames
+        self.answer([encode(request_id, each) for each in messages], 0)
 
     def flush(self) -> None:
         """Send what was put there; asyncio keeps what the kernel does not take."""

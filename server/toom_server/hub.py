@@ -62,11 +62,6 @@ class _Batch:
     fault: str | None = None
     is_under_way: bool = False
 
-    def add_posts(self, connection: Connection, posts: list[PostEntry]) -> None:
-        """Take messages of one connection that follow each other."""
-        self.entries += posts
-        self.decided.append((connection, posts))
-
 
 class Observer(Protocol):
     """Counts what goes on; it is called in the event loop and must not wait."""
@@ -125,8 +120,6 @@ class Hub:
 
     def submit(self, connection: Connection, requests: Sequence[tuple[int, Request]]) -> None:
         """Take requests of one connection; they are answered in order of arrival."""
-        if self._closing:
-            return
         if connection.session.username is not None and connection not in self._held:
             self._arrive(connection, requests)
             return
@@ -328,7 +321,8 @@ class Hub:
                 posts.append(outcome)
                 continue
             if posts:
-                batch.add_posts(connection, posts)
+                batch.entries += posts
+                batch.decided.append((connection, posts))
                 posts = []
             batch.entries += outcome.entries
             batch.decided.append((connection, _Decided(request_id, outcome, request is not None)))
@@ -336,7 +330,8 @@ class Hub:
                 self._held.setdefault(connection, [])
                 is_held = True
         if posts:
-            batch.add_posts(connection, posts)
+            batch.entries += posts
+            batch.decided.append((connection, posts))
 
     def _synced(self, batch: "_Batch", began: float, fault: OSError | None) -> None:
         if fault is not None:

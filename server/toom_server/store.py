@@ -23,7 +23,7 @@ from typing import Final, Protocol
 from toom_protocol.lines import parse_post
 from toom_server import checkpoint
 from toom_server.checkpoint import Checkpoint, Extent, sync_directory
-from toom_server.entries import BROADCASTS, Entry, History, RoomEntry
+from toom_server.entries import BROADCASTS, Entry, History, PostEntry, RoomEntry
 from toom_server.events import tell
 from toom_server.journal import Journal
 from toom_server.log_file import LOG_MODE, LogFile
@@ -405,9 +405,8 @@ class FileStore:
         missing = missing_lines(lines, log.last.number, least if replay.same_boot else 0)
         if missing and (replay.same_boot or not known or log.size >= known.size):
             tail = Tail(missing[0].number)
-            for line in missing:
-                post = parse_post(line.text.decode().removesuffix("\n"))
-                tail.add(post.number, post.at, post.username, post.text)
+            posts = [parse_post(line.text.decode().removesuffix("\n")) for line in missing]
+            tail.extend(PostEntry(key, p.number, p.at, p.username, p.text, 0) for p in posts)
             log.prepare(len(tail.content))
             log.append(tail, tail.content)
             log.close()

@@ -6,7 +6,7 @@ Belongs here: lines of one log that are written at once. Does not: where they ar
 from collections.abc import Iterable
 from datetime import datetime
 
-from toom_protocol.lines import format_post
+from toom_protocol.lines import POST_LINE
 from toom_protocol.timestamps import format_timestamp
 from toom_server.entries import Entry, PostEntry
 
@@ -14,23 +14,25 @@ from toom_server.entries import Entry, PostEntry
 class Tail:
     """Lines that follow each other, to be written at the end of one log."""
 
-    __slots__ = ("_at", "_lines", "_stamp", "first", "last", "marks")
+    __slots__ = ("_lines", "first", "last", "marks")
 
-    def __init__(self, number: int) -> None:
-        self.first = number  # of the first line
-        self.last = number  # of the last line
+    def __init__(self, first: int) -> None:
+        """Begin with the number of the first line."""
+        self.first = first
+        self.last = first - 1  # the number of the last line
         self.marks: list[tuple[datetime, int]] = []  # a time, and the first line that has it
         self._lines: list[str] = []
-        self._at: datetime | None = None
-        self._stamp = ""
 
-    def add(self, number: int, at: datetime, username: str, text: str) -> None:
-        """Add the next line."""
-        if at is not self._at:
-            self.marks.append((at, len(self._lines)))
-            self._at, self._stamp = at, format_timestamp(at)
-        self._lines.append(format_post(number, self._stamp, username, text))
-        self.last = number
+    def extend(self, posts: Iterable[PostEntry]) -> None:
+        """Add lines."""
+        lines = self._lines
+        at, stamp = None, ""
+        for _, number, post_at, username, text, _ in posts:
+            if post_at is not at:
+                at, stamp = post_at, format_timestamp(post_at)
+                self.marks.append((at, len(lines)))
+            lines.append(POST_LINE % (number, stamp, username, text))
+            self.last = number
 
     @property
     def content(self) -> bytes:
@@ -44,12 +46,15 @@ class Tail:
 
 def tails_of(entries: Iterable[Entry]) -> dict[int, Tail]:
     """Give, by log, what is to be added to it."""
-    tails: dict[int, Tail] = {}
+    posts: dict[int, list[PostEntry]] = {}
     for entry in entries:
         if isinstance(entry, PostEntry):
-            log, number, at, username, text, _ = entry
-            tail = tails.get(log)
-            if tail is None:
-                tail = tails[log] = Tail(number)
-            tail.add(number, at, username, text)
+            if entry.log in posts:
+                posts[entry.log].append(entry)
+            else:
+                posts[entry.log] = [entry]
+    tails = {}
+    for log, said in posts.items():
+        tails[log] = tail = Tail(said[0].number)
+        tail.extend(said)
     return tails

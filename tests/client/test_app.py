@@ -182,9 +182,9 @@ def requests_of(connection: socket.socket) -> Iterator[tuple[int, object]]:
     """Give the requests that come but pings, until the connection ends."""
     decoder = Decoder()
     while data := connection.recv(65536):
-        for frame in decoder.receive(data):
-            if not isinstance(frame.message, m.Ping):
-                yield frame.request_id, frame.message
+        for number, message in decoder.receive(data):
+            if not isinstance(message, m.Ping):
+                yield number, message
 
 
 def test_help_has_examples(tmp_path: Path) -> None:

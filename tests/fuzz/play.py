@@ -116,10 +116,10 @@ class Play:
         assert len({user.username for user in active}) == len(active)
         for wire in self._wires.values():
             decoder = Decoder()
-            for frame in decoder.receive(wire.said):
-                assert not isinstance(frame.message, m.Unknown)
-                if isinstance(frame.message, m.BroadcastSent):
-                    assert frame.message.number <= len(posts)
+            for _, message in decoder.receive(wire.said):
+                assert not isinstance(message, m.Unknown)
+                if isinstance(message, m.BroadcastSent):
+                    assert message.number <= len(posts)
             assert decoder.failure is None
 
     async def close(self) -> None:

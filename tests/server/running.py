@@ -38,7 +38,7 @@ class BareClient:
                 data = await self.reader.read(65536)
                 if not data:
                     raise EOFError
-                self._frames += [(f.request_id, f.message) for f in self._decoder.receive(data)]
+                self._frames += self._decoder.receive(data)
         return self._frames.pop(0)
 
     async def ask(self, message: m.Message, request_id: int = 1) -> object:

@@ -300,7 +300,7 @@ def log_in(port: int, name: str, *later: m.Request) -> list[object]:
         while len(replies) < len(requests):
             data = connection.recv(65536)
             assert data, "the server has hung up"
-            replies += [frame.message for frame in decoder.receive(data)]
+            replies += [message for _, message in decoder.receive(data)]
     assert replies[0] == m.LoggedIn(name)
     return replies[1:]
 

@@ -25,7 +25,8 @@ SERVER: Final = str(Path(__file__).parents[2] / "server" / "server.py")
 HOST: Final = "127.0.0.1"
 USERS: Final = ("Yoda", "Han", "Luke", "Leia", "Obi-wan")
 SEED: Final = 20220601
-LONGEST_LIFE: Final = 0.12  # seconds of load before a kill
+MOST_REPLIES: Final = 400  # before a kill
+LONGEST_MOMENT: Final = 0.005  # seconds between the last of them and the kill
 AHEAD: Final = 24  # requests that a client has under way
 START: Final = 20.0  # seconds that a server may take to start on a busy host
 
@@ -94,7 +95,21 @@ def next_request(promises: Promises, name: str, chance: random.Random) -> m.Mess
             return m.Broadcast(text)
 
 
-async def load(port: int, name: str, promises: Promises, chance: random.Random) -> None:
+class Life:
+    """How long the server lives: so many replies, and a moment that a sync or two fit into."""
+
+    def __init__(self, process: subprocess.Popen[bytes], chance: random.Random) -> None:
+        self._process = process
+        self._replies = chance.randint(1, MOST_REPLIES)
+        self._moment = chance.uniform(0, LONGEST_MOMENT)
+
+    def replied(self) -> None:
+        self._replies -= 1
+        if self._replies == 0:
+            asyncio.get_running_loop().call_later(self._moment, self._process.kill)
+
+
+async def load(port: int, name: str, promises: Promises, chance: random.Random, life: Life) -> None:
     """Pipeline requests and note every promise, until the connection breaks."""
     asked: dict[int, m.Message] = {}
     request_id = 1
@@ -107,6 +122,7 @@ async def load(port: int, name: str, promises: Promises, chance: random.Random) 
                     client.send(request_id, asked[request_id])
                 got, reply = await client.receive()
                 note(promises, name, asked.pop(got), reply)
+                life.replied()
     except (OSError, EOFError):  # the server has been killed
         return
 
@@ -151,10 +167,9 @@ async def live_and_die(directory: Path, kills: int, seed: int) -> Promises:
         async with server(directory) as (port, process):
             await check(port, directory, promises)
             async with asyncio.TaskGroup() as group:
+                life = Life(process, chance)
                 for name in USERS:
-                    group.create_task(load(port, name, promises, chance))
-                loop = asyncio.get_running_loop()
-                loop.call_later(chance.uniform(0, LONGEST_LIFE), process.kill)
+                    group.create_task(load(port, name, promises, chance, life))
     async with server(directory) as (port, _):
         await check(port, directory, promises)
     return promises

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from toom_protocol.lines import format_post
-from toom_protocol.timestamps import format_timestamp
+from toom_protocol.lines import Post, format_post
 from toom_server.log_file import LogFile
 from toom_server.time_index import Indexed, TimeIndex, second_of, time_of
 
@@ -55,7 +54,7 @@ def log_of(steps: list[int]) -> bytes:
     at, lines = AT, []
     for number, step in enumerate(steps, start=1):
         at += timedelta(seconds=max(0, step))
-        lines.append(format_post(number, format_timestamp(at), "Yoda", f"text {number}") + "\n")
+        lines.append(format_post(Post(number, at, "Yoda", f"text {number}")) + "\n")
     return "".join(lines).encode()
 
 
