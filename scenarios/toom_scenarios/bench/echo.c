@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -39,19 +40,37 @@ static size_t make_answers(char *reply, size_t answer)
     return held;
 }
 
+/* Send all of it, however long that takes the other side; gives 0 when it is gone. */
+static int send_whole(int handle, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t sent = send(handle, data, size, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EAGAIN) {
+            struct pollfd room = {.fd = handle, .events = POLLOUT};
+            poll(&room, 1, -1);
+        } else if (sent < 0 && errno != EINTR)
+            return 0;
+        else if (sent > 0) {
+            data += sent;
+            size -= (size_t)sent;
+        }
+    }
+    return 1;
+}
+
 void echo(uint16_t port, size_t asked, size_t answer)
 {
     static char buffer[BUFFER], reply[BUFFER];
     static size_t owed[1 << 20]; /* by descriptor: bytes of a question that have come */
     struct epoll_event events[EVENTS], event = {.events = EPOLLIN};
-    int one = 1, poll = epoll_create1(0), listener = listen_at(port);
+    int one = 1, events_of = epoll_create1(0), listener = listen_at(port);
     size_t held = make_answers(reply, answer);
     event.data.fd = listener;
-    epoll_ctl(poll, EPOLL_CTL_ADD, listener, &event);
+    epoll_ctl(events_of, EPOLL_CTL_ADD, listener, &event);
     puts("ready");
     fflush(stdout);
     for (;;) {
-        int ready = epoll_wait(poll, events, EVENTS, -1);
+        int ready = epoll_wait(events_of, events, EVENTS, -1);
         for (int i = 0; i < ready; i++) {
             int handle = events[i].data.fd;
             if (handle == listener) {
@@ -59,7 +78,7 @@ void echo(uint16_t port, size_t asked, size_t answer)
                     setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
                     event.data.fd = handle;
                     owed[handle] = 0;
-                    epoll_ctl(poll, EPOLL_CTL_ADD, handle, &event);
+                    epoll_ctl(events_of, EPOLL_CTL_ADD, handle, &event);
                 }
                 continue;
             }
@@ -75,7 +94,7 @@ void echo(uint16_t port, size_t asked, size_t answer)
             owed[handle] %= asked;
             while (whole > 0) {
                 size_t some = whole < held ? whole : held;
-                if (send(handle, reply, some * answer, MSG_NOSIGNAL) < 0)
+                if (!send_whole(handle, reply, some * answer))
                     break;
                 whole -= some;
             }

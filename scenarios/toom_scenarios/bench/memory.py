@@ -34,22 +34,23 @@ def idle(rounds: int, folder: Path, tell: Callable[[str], None], connections: in
     values = []
     for turn in range(rounds):
         with toom(folder / f"idle-{turn}") as us, on_core(CORE):
-            before = proportional_bytes(us.pid)
-            after = run(_with_crowd(us, connections), connections)
+            grown = run(_grown_by_crowd(us, connections), connections)
             us.settle()
-        values.append((after - before) / connections / KIB)
+        values.append(grown / connections / KIB)
         tell(f"round {turn + 1} of {rounds}, memory: {values[-1]:.2f} KiB for each connection")
     name = f"memory of an idle connection, of {connections}"
     return Row.of(name, "KiB", values, goal=Goal(at_most=IDLE_AT_MOST))
 
 
-async def _with_crowd(us: Peer, connections: int) -> int:
+async def _grown_by_crowd(us: Peer, connections: int) -> int:
+    """Bytes; the first look comes after this program has loaded what it shares with the server."""
+    before = proportional_bytes(us.pid)
     crowd = Crowd(us.port)
     await crowd.enter(connections)
     await lets_pass(RESTING)
-    found = proportional_bytes(us.pid)
+    after = proportional_bytes(us.pid)
     crowd.leave()
-    return found
+    return after - before
 
 
 def loaded(folder: Path, tell: Callable[[str], None], messages: int = long_log.MILLION) -> Row:

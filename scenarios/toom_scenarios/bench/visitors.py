@@ -39,7 +39,7 @@ class Act(StrEnum):
     ENTER = "log-in"  # again, after OUT
 
 
-# Of 200; who leaves comes again. Reading costs a thousand times more bytes than writing, so it is rare.
+# Of 200; who leaves comes again. Reading costs a thousand times the bytes of writing: it is rare.
 WEIGHTS: Final = {Act.BROADCAST: 120, Act.ROOM_MESSAGE: 60, Act.READ: 4, Act.LIST: 1, Act.LEAVE: 15}
 
 
