@@ -107,6 +107,7 @@ async def visit_until(us: peers.Peer, room: int, what: str) -> Visit:
             asyncio.get_running_loop().call_later(0.01, step.set)
             await step.wait()
     visit.end()
+    await asyncio.wait_for(visit.settled.wait(), 20)
     crowd.leave()
     return visit
 

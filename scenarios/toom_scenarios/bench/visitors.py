@@ -169,12 +169,12 @@ class Visitor:
     def _return(self) -> None:
         """Come again, over a new connection, as a client that was started again does."""
         self._client.leave()
+        self._visit.began()
         task = self._loop.create_task(self._enter())
         self._visit.returning.add(task)
         task.add_done_callback(self._visit.returning.discard)
 
     async def _enter(self) -> None:
-        self._visit.began()
         began = self._loop.time()
         try:
             self._client = await enter(self._visit.port, self._index)
