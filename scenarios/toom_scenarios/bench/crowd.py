@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import struct
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final, TypeVar, cast
 
 from ..errors import Broken
@@ -135,9 +135,10 @@ class Crowd:
         self.clients: list[Client] = []
 
     async def enter(self, count: int) -> None:
-        """Let so many log in."""
-        self.clients = await at_a_time(count, lambda index: enter(self._port, index))
+        """Let so many log in; the first stay alive while the last are on their way."""
         self._beat()
+        for some in shares(count):
+            self.clients += await asyncio.gather(*(enter(self._port, index) for index in some))
 
     async def log_out(self) -> None:
         """Everybody logs out in one moment."""
@@ -158,13 +159,10 @@ class Crowd:
         self._timer = asyncio.get_running_loop().call_later(PING_EVERY / SLICES, self._beat)
 
 
-async def at_a_time(count: int, what: Callable[[int], Coroutine[Any, Any, T]]) -> list[T]:
-    """Do something for each number below `count`, a bounded number at a time."""
-    done: list[T] = []
+def shares(count: int) -> Iterator[range]:
+    """The numbers below `count`, in shares of which each may be under way at once."""
     for first in range(0, count, AT_A_TIME):
-        some = range(first, min(first + AT_A_TIME, count))
-        done += await asyncio.gather(*map(what, some))
-    return done
+        yield range(first, min(first + AT_A_TIME, count))
 
 
 async def lets_pass(seconds: float) -> None:

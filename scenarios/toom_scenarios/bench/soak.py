@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ..errors import Broken
 from . import flatness, wire
-from .crowd import PATIENCE, Crowd, at_a_time, lets_pass, run
+from .crowd import PATIENCE, Crowd, lets_pass, run
 from .document import Goal, Row
 from .generator import CORE
 from .ledger import Comparison
@@ -133,7 +133,8 @@ async def _build_rooms(crowd: Crowd) -> list[int]:
         answer = await crowd.clients[members[0]].asked(request, wire.ROOM_BUILT)
         return [wire.first_number(answer)] * len(members)
 
-    return sum(await at_a_time(-(-count // ROOM_SIZE), build), [])
+    rooms = await asyncio.gather(*map(build, range(-(-count // ROOM_SIZE))))
+    return [room for each in rooms for room in each]
 
 
 def _sample(pid: int, at: float, visit: Visit) -> Sample:
