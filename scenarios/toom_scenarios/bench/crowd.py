@@ -94,11 +94,7 @@ class Client(asyncio.Protocol):
 
         self._awaited = answer
         self.ask(question, answered)
-        try:
-            async with asyncio.timeout(PATIENCE):
-                came, body = await answer
-        except TimeoutError as exc:
-            raise Broken(f"the server has not answered for {PATIENCE:.0f} s") from exc
+        came, body = await in_time(answer)
         if came != kind:
             raise wire.other_kind(came, kind)
         return body
@@ -141,9 +137,27 @@ class Crowd:
             self.clients += await asyncio.gather(*(enter(self._port, index) for index in some))
 
     async def log_out(self) -> None:
-        """Everybody logs out in one moment."""
-        question = wire.frame(wire.LOG_OUT)
-        await asyncio.gather(*(client.asked(question, wire.LOGGED_OUT) for client in self.clients))
+        """Everybody logs out in one moment.
+
+        Raises:
+            Broken: somebody is not let go, or not in time.
+        """
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        left = len(self.clients)
+
+        def answered(kind: int, _: bytes) -> None:
+            nonlocal left
+            left -= 1
+            if over.done():
+                return
+            if kind != wire.LOGGED_OUT:
+                over.set_exception(wire.other_kind(kind, wire.LOGGED_OUT))
+            elif not left:
+                over.set_result(None)
+
+        for client in self.clients:
+            client.ask(wire.frame(wire.LOG_OUT), answered)
+        await in_time(over)
 
     def leave(self) -> None:
         """Everybody goes."""
@@ -163,6 +177,19 @@ def shares(count: int) -> Iterator[range]:
     """The numbers below `count`, in shares of which each may be under way at once."""
     for first in range(0, count, AT_A_TIME):
         yield range(first, min(first + AT_A_TIME, count))
+
+
+async def in_time(answer: asyncio.Future[T]) -> T:
+    """Wait for what the server must answer.
+
+    Raises:
+        Broken: it does not.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await answer
+    except TimeoutError as exc:
+        raise Broken(f"the server has not answered for {PATIENCE:.0f} s") from exc
 
 
 async def lets_pass(seconds: float) -> None:

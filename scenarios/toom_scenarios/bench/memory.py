@@ -1,7 +1,8 @@
 """Memory of our server: for each idle connection, and for each message that it has stored.
 
-Proportional set size, so that libraries that others use as well count in part. Belongs here: what
-is done to the server before and between two looks. Does not: looking (process.py).
+Proportional set size, so that libraries that others use as well count in part; who starts or ends
+another Python program meanwhile moves it by some hundred KiB. Belongs here: what is done to the
+server before and between two looks. Does not: looking (process.py).
 """
 
 from __future__ import annotations
