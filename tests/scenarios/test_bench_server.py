@@ -207,9 +207,21 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.slow
 def test_fairness_in_small(tmp_path: Path, quick: list[str]) -> None:
     rows, more = fairness.measure(2, tmp_path, quick.append)
-    assert [row.goal is not None for row in rows] == [False, True]
+    assert [row.goal is not None for row in rows] == [False, True, True]
     assert len(quick) == 2
     assert all(value > 10 for value in more["flood"]["per_second"])
+
+
+def test_a_flood_that_nobody_answers_is_none() -> None:
+    calm, flood, dry = (Measured(9.0, 1.0, 5.0 + more, 0.1, more) for more in (0.0, 7.0, 0.0))
+    assert [row.is_met() for row in fairness.rows([calm, calm], [flood, flood])] == [
+        None,
+        True,
+        True,
+    ]
+    stalled = fairness.rows([calm, calm], [flood, dry])
+    assert [row.is_met() for row in stalled][1] is None
+    assert fairness.rows([calm], [dry])[2].is_met() is False
 
 
 @needs_compiler
