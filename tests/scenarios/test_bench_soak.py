@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from toom_scenarios.bench import peers, soak, visitors
-from toom_scenarios.bench.crowd import Crowd, run
+from toom_scenarios.bench.crowd import Crowd, lets_pass, run
 from toom_scenarios.bench.flatness import growth, slope
 from toom_scenarios.bench.ledger import Comparison, Ledger, text
 from toom_scenarios.bench.visitors import Act, Visit, Visitor
@@ -93,8 +93,9 @@ def test_one_was_never_acknowledged(tmp_path: Path, ledger: Ledger) -> None:
 # --- visitors, with our server
 
 
-async def visit_until(us: peers.Peer, room: int, what: str) -> Visit:
-    """One user visits until an error is noted or a second has passed."""
+async def visit_until(us: peers.Peer, room: int, what: str, faults: list[object]) -> Visit:
+    """One user visits until an error is noted or they have come three times again."""
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: faults.append(told))
     crowd = Crowd(us.port)
     await crowd.enter(1)
     visit = Visit(us.port, 0.001, Random(1), crowd.clients.__setitem__)
@@ -103,9 +104,7 @@ async def visit_until(us: peers.Peer, room: int, what: str) -> Visit:
         os.kill(us.pid, signal.SIGKILL)
     async with asyncio.timeout(20):
         while not (visit.error_count or visit.done[Act.ENTER] >= 3):
-            step = asyncio.Event()
-            asyncio.get_running_loop().call_later(0.01, step.set)
-            await step.wait()
+            await lets_pass(0.01)
     visit.end()
     await asyncio.wait_for(visit.settled.wait(), 20)
     crowd.leave()
@@ -125,12 +124,31 @@ def test_what_goes_otherwise_is_noted(
     act: Act, what: str, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(visitors, "WEIGHTS", {act: 1})
+    faults: list[object] = []
     with peers.toom(tmp_path / "server") as us:
-        visit = run(visit_until(us, 9, what), 1)
+        visit = run(visit_until(us, 9, what, faults), 1)
     assert bool(visit.error_count) is bool(error)
     assert all(each.startswith(error) for each in visit.errors)
+    assert faults == []
     if act is Act.LEAVE:
         assert visit.done[Act.LEAVE] >= visit.done[Act.ENTER] >= 3
+
+
+@needs_taskset
+def test_who_is_lost_asks_nothing_more(tmp_path: Path) -> None:
+    async def visit() -> Visit:
+        crowd = Crowd(us.port)
+        await crowd.enter(1)
+        visit = Visit(us.port, 0.001, Random(1), crowd.clients.__setitem__)
+        Visitor(visit, 0, 9, crowd.clients[0]).lost(crowd.clients[0], None)
+        await lets_pass(0.05)
+        crowd.leave()
+        return visit
+
+    with peers.toom(tmp_path / "server") as us:
+        found = run(visit(), 1)
+    assert (found.done.total(), found.unanswered) == (0, 0)
+    assert found.errors == ["the connection of u0 has ended: closed by the server"]
 
 
 @needs_taskset
@@ -145,6 +163,7 @@ def test_a_soak_in_small(tmp_path: Path) -> None:
     assert set(met) >= {"memory grows, second half", "memory grows, second to last fifth"}
     assert set(more["done"]) >= {"BCM", "SRM", "OUT", "log-in"}
     assert more["messages"]["acknowledged"] == more["done"]["BCM"] + more["done"]["SRM"]
+    assert "requests" in met
     assert len(more["series"]) == soak.SAMPLES
     assert more["series"][-1]["descriptors"] > 150
     assert list(tmp_path.iterdir()) == []

@@ -70,8 +70,14 @@ class Client(asyncio.Protocol):
             self._lost(self, exc)
 
     def ask(self, question: bytes, answered: Answered) -> None:
-        """Ask; `answered` gets the kind of the frame that ends the answer, and that frame."""
+        """Ask; `answered` gets the kind of the frame that ends the answer, and that frame.
+
+        Raises:
+            Broken: the connection has ended.
+        """
         assert self._answered is None
+        if self._transport.is_closing():
+            raise Broken("the server has hung up")
         self._answered = answered
         self._transport.write(question)
 

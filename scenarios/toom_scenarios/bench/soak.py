@@ -32,6 +32,7 @@ INTERVAL: Final = 10.0  # seconds between two samples
 SAMPLES: Final = 20  # at least
 MIB: Final = 1 << 20
 SLOPE_AT_MOST: Final = 1.0  # MiB a minute, over the second half
+ENOUGH: Final = 0.8  # of the rate that was asked for; what is not loaded proves nothing
 GROWTH_AT_MOST: Final = 5.0  # %, from the second fifth to the last
 
 
@@ -91,7 +92,7 @@ def measure(
         "errors": soaked.visit.errors,
         "series": [asdict(each) for each in soaked.series],
     }
-    return _rows(soaked, compared), more
+    return _rows(soaked, compared, rate), more
 
 
 async def _soak(
@@ -154,7 +155,7 @@ def _words(sample: Sample, visit: Visit) -> str:
     )
 
 
-def _rows(soaked: Soaked, compared: Comparison) -> list[Row]:
+def _rows(soaked: Soaked, compared: Comparison, rate: float) -> list[Row]:
     series, visit = soaked.series, soaked.visit
     at, memory = [each.at for each in series], [each.pss_mib for each in series]
     none = Goal(at_most=0)
@@ -167,7 +168,12 @@ def _rows(soaked: Soaked, compared: Comparison) -> list[Row]:
         ),
         Row.of("open descriptors", "", [each.descriptors for each in series]),
         Row.of("threads", "", [each.threads for each in series]),
-        Row.of("requests", "1/s", [visit.done.total() / soaked.seconds]),
+        Row.of(
+            "requests",
+            "1/s",
+            [visit.done.total() / soaked.seconds],
+            goal=Goal(at_least=ENOUGH * rate),
+        ),
         Row.of("slowest answer", "ms", [1000 * visit.slowest]),
         Row.of("messages acknowledged", "", [compared.acknowledged]),
         Row.of("acknowledged and not in the log", "", [compared.missing], goal=none),

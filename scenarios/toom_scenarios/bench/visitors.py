@@ -105,6 +105,7 @@ class Visitor:
         self._visit, self._index, self._room = visit, index, room
         self._client = client
         self._written = 0
+        self._is_lost = False
         self._loop = asyncio.get_running_loop()
         self._asked = 0.0
         self._rest()
@@ -115,7 +116,7 @@ class Visitor:
             self._loop.call_later(pause, self._act)
 
     def _act(self) -> None:
-        if self._visit.is_over:
+        if self._visit.is_over or self._is_lost:
             return
         (act,) = self._visit.random.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()))
         self._visit.began()
@@ -188,7 +189,8 @@ class Visitor:
         self._rest()
 
     def lost(self, client: Client, why: Exception | None) -> None:
-        """The server has ended the connection."""
+        """The server has ended the connection; the user stays away."""
+        self._is_lost = True
         ended = f"the connection of {wire.user(self._index)} has ended"
         self._visit.failed(f"{ended}: {why or 'closed by the server'}")
         if client.is_waiting:
