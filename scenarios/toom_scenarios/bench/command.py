@@ -8,18 +8,24 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..results import Status
 
 if TYPE_CHECKING:
+    from .document import Row
     from .suite import Round
 
 ROUNDS: Final = 3
 SERVER_ROUNDS: Final = 5
 MOST_ROUNDS: Final = 100
+# What `--only` takes, here so that other verbs need not load the benchmarks; a test compares them.
+PARTS: Final = ("speed", "memory", "reading", "start", "logouts", "fairness")
+CONNECTIONS: Final = (1, 50, 200, 1000, 5000)
+SOAK_SECONDS: Final = 600
+SOAK_RATE: Final = 2000
 
 
 def add_bench(verbs: Any, jobs: Callable[[str], int]) -> None:
@@ -37,26 +43,63 @@ def add_bench(verbs: Any, jobs: Callable[[str], int]) -> None:
         metavar="docker|local",
         help="where hosts come from; default: docker when an engine answers, else local",
     )
-    suite.add_argument("--rounds", type=_rounds, default=ROUNDS, metavar="N")
+    suite.add_argument("--rounds", type=_count(MOST_ROUNDS), default=ROUNDS, metavar="N")
     suite.add_argument("--jobs", type=jobs, default=0, metavar="N|auto")
     suite.add_argument("--json", action="store_true", help="the figures as JSON on stdout")
     suite.set_defaults(act=_suite)
     server = kinds.add_parser(
-        "server", help="durable acknowledgements per second, against Redis in the same run"
+        "server", help="speed against Redis, memory, reading, starts, log-outs, fairness"
     )
-    server.add_argument("--rounds", type=_rounds, default=SERVER_ROUNDS, metavar="N")
+    server.add_argument("--rounds", type=_count(MOST_ROUNDS), default=SERVER_ROUNDS, metavar="N")
     server.add_argument(
+        "--only",
+        type=_part,
+        action="append",
+        default=[],
+        metavar="PART",
+        help=f"measure this alone; may be repeated: {', '.join(PARTS)}, or a number of "
+        "connections, which stands for the cases of speed that have as many",
+    )
+    _add_common(server)
+    server.set_defaults(act=_server)
+    soak = kinds.add_parser("soak", help="whether the server stays as it was under thousands")
+    soak.add_argument("--seconds", type=_count(86_400), default=SOAK_SECONDS, metavar="N")
+    soak.add_argument("--connections", type=_count(5000), default=5000, metavar="N")
+    soak.add_argument(
+        "--rate",
+        type=_count(100_000),
+        default=SOAK_RATE,
+        metavar="N",
+        help="requests a second, of all together",
+    )
+    _add_common(soak)
+    soak.set_defaults(act=_soak)
+
+
+def _add_common(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument(
         "--directory", type=Path, metavar="DIR", help="on the disk that is meant (default: /tmp)"
     )
-    server.add_argument("--only", type=int, action="append", metavar="CONNECTIONS")
-    server.add_argument("--json", action="store_true", help="the figures as JSON on stdout")
-    server.set_defaults(act=_server)
+    bench.add_argument("--json", action="store_true", help="the figures as JSON on stdout")
+    bench.add_argument("--check", action="store_true", help="status 1 when a goal is missed")
 
 
-def _rounds(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_ROUNDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST_ROUNDS}")
-    return int(text)
+def _count(most: int) -> Callable[[str], int]:
+    def count(text: str) -> int:
+        if not text.isdecimal() or not 1 <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {most}")
+        return int(text)
+
+    return count
+
+
+def _part(text: str) -> str | int:
+    if text in PARTS:
+        return text
+    if text.isdecimal() and int(text) in CONNECTIONS:
+        return int(text)
+    known = ", ".join(map(str, (*PARTS, *CONNECTIONS)))
+    raise argparse.ArgumentTypeError(f"{text!r} is none of {known}")
 
 
 def _suite(options: argparse.Namespace) -> Status:
@@ -89,24 +132,39 @@ def _suite(options: argparse.Namespace) -> Status:
 
 
 def _server(options: argparse.Namespace) -> Status:
-    from .document import document
-    from .server import CASES, GENERATOR_BOUND, measure
+    from .server import measure
 
-    cases = [case for case in CASES if options.only is None or case.connections in options.only]
-    rows, more = measure(options.rounds, options.directory, _tell, cases)
+    rows, more = measure(options.rounds, options.directory, _tell, options.only)
+    return _conclude("server", options.rounds, rows, more, options)
+
+
+def _soak(options: argparse.Namespace) -> Status:
+    from .soak import measure
+
+    rows, more = measure(
+        options.seconds, options.directory, _tell, options.connections, options.rate
+    )
+    return _conclude("soak", 1, rows, more, options)
+
+
+def _conclude(
+    name: str, rounds: int, rows: Sequence[Row], more: dict[str, Any], options: argparse.Namespace
+) -> Status:
+    """Print what was found, and say whether it is enough where that is asked."""
+    from .document import document
+    from .table import print_rows
+
     if options.json:
-        told = document("server", options.rounds, rows, **more)
+        told = document(name, rounds, rows, **more)
         print(json.dumps(told, indent=1, ensure_ascii=False))  # noqa: T201 - the result
+    else:
+        print_rows(rows)
+    judged = [row.is_met() for row in rows if row.goal is not None]
+    if not options.check:
         return Status.PASSED
-    for row in rows:
-        ((name, peer),) = row.peers.items()
-        bound = f"  {GENERATOR_BOUND}" if row.case in more[GENERATOR_BOUND] else ""
-        print(  # noqa: T201 - the result
-            f"{row.case:<34} {row.unit:>6}  {row.ours.median:>10.2f} "
-            f"({row.ours.min:.2f} to {row.ours.max:.2f})  {name} {peer.median:.2f} "
-            f"({peer.min:.2f} to {peer.max:.2f})  ratio {row.ratios().get(name, 0):.2f}{bound}"
-        )
-    return Status.PASSED
+    if False in judged:
+        return Status.FAILED
+    return Status.UNKNOWN if None in judged else Status.PASSED
 
 
 def _prepare(on: str) -> None:

@@ -4,13 +4,15 @@
  * ask; how answers are told apart is one of two framings. So the same program, with the same work
  * for each answer, loads Toom, Redis and the echo server that measures the program itself.
  *
- *   generator load FRAMING PORT CONNECTIONS DEPTH WARMUP SECONDS      prints one JSON object
+ *   generator load FRAMING PORT CONNECTIONS DEPTH WARMUP SECONDS FLOODERS   prints one JSON object
  *   generator echo FRAMING PORT ASKED ANSWER                         answers for ever; ends on TERM
  *
  * FRAMING   length: 4 bytes, big-endian, then so much   lines: an answer is two lines (RESP)
  * stdin     of load, for each connection: 4 bytes length, first; 4 bytes length, question
  *           `first` must be answered by ONE answer, or is empty; native byte order
  * DEPTH     questions that are under way at once on a connection
+ * FLOODERS  so many of the connections, the last ones, wait for no answer: they ask as fast as
+ *           their socket takes it, and count for nothing but `flooded_per_second`
  * ASKED     bytes of a question; ANSWER: bytes of an answer
  *
  * Status: 0; 1 something broke (said on stderr).
@@ -34,12 +36,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "generator.h"
+
 enum {
-    EVENTS = 512,      /* told by one epoll_wait */
-    BUFFER = 1 << 18,  /* bytes taken by one recv */
-    STEPS = 64,        /* of the histogram, for each power of two: 1.6 % wide */
-    BUCKETS = 64 * STEPS,
     CONNECTING = 64,   /* connections that are opened before the first is waited for */
+    PREFACE = 5,       /* bytes that a Toom server says before its first answer */
+    FLOOD = 1024,      /* questions that a flooder has at hand for one send */
+    TICK = 100,        /* ms between two looks at the clock where nothing comes */
     GIVE_UP = 60       /* seconds without any answer */
 };
 
@@ -47,21 +50,31 @@ struct connection {
     int handle;
     char *first, *question;
     uint32_t first_size, question_size;
-    unsigned char head[4]; /* of an answer of which not all of the length has come */
-    unsigned head_size;
-    uint32_t body_left;
-    unsigned lines;
+    struct framing framing;
     uint64_t asked;        /* ns; when the questions under way were sent */
     unsigned under_way;
     int is_in;             /* `first` has been answered */
+    int floods;
+    uint32_t flooded_to;   /* a flooder: up to where its question has been sent */
 };
 
-static int lines_framing;
+enum phase { ENTERING, WARMING_UP, COUNTING, DONE };
+
+struct run {
+    struct connection *all;
+    unsigned count, opened;
+    unsigned out;          /* connections whose `first` waits for its answer */
+    int poll;
+    enum phase phase;
+    uint64_t from, until;  /* ns; of the phase */
+    double cpu;            /* seconds that this program had used when counting began */
+};
+
 static unsigned depth;
-static uint64_t buckets[BUCKETS], answers, bytes_in;
+static uint64_t flooded;
 static char buffer[BUFFER];
 
-static void fail(const char *format, ...)
+void fail(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -118,62 +131,6 @@ static void ask(struct connection *c)
     send_all(c, c->question, c->question_size);
 }
 
-static void note(uint64_t taken, unsigned count)
-{
-    unsigned bucket = 0;
-    if (taken >= STEPS) {
-        unsigned power = 63 - (unsigned)__builtin_clzll(taken) - 6;
-        bucket = power * STEPS + (unsigned)(taken >> power);
-    } else
-        bucket = (unsigned)taken;
-    buckets[bucket] += count;
-}
-
-static uint64_t value_of(unsigned bucket)
-{
-    unsigned power = bucket / STEPS;
-    if (power < 2)
-        return bucket;
-    return (uint64_t)(bucket - (power - 1) * STEPS) << (power - 1);
-}
-
-/* How many whole answers these bytes complete. */
-static unsigned count_answers(struct connection *c, const char *data, size_t size)
-{
-    unsigned found = 0;
-    if (lines_framing) {
-        const char *end = data + size;
-        while ((data = memchr(data, '\n', (size_t)(end - data))) != NULL) {
-            data++;
-            if (++c->lines == 2) {
-                c->lines = 0;
-                found++;
-            }
-        }
-        return found;
-    }
-    while (size > 0) {
-        if (c->body_left > 0) {
-            size_t taken = size < c->body_left ? size : c->body_left;
-            c->body_left -= (uint32_t)taken;
-            data += taken;
-            size -= taken;
-            if (c->body_left == 0)
-                found++;
-            continue;
-        }
-        c->head[c->head_size++] = (unsigned char)*data++;
-        size--;
-        if (c->head_size == 4) {
-            uint32_t length;
-            memcpy(&length, c->head, 4);
-            c->body_left = ntohl(length);
-            c->head_size = 0;
-        }
-    }
-    return found;
-}
-
 static int open_connection(uint16_t port, unsigned number)
 {
     struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -197,152 +154,145 @@ static double cpu_seconds(void)
            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
-static double quantile(double share)
+static void prepare(struct run *run, unsigned flooders)
 {
-    uint64_t wanted = (uint64_t)(share * (double)answers), seen = 0;
-    for (unsigned i = 0; i < BUCKETS; i++)
-        if ((seen += buckets[i]) > wanted)
-            return (double)value_of(i) / 1e6;
-    return 0;
+    run->all = calloc(run->count, sizeof *run->all);
+    run->poll = epoll_create1(0);
+    if (run->all == NULL || run->poll < 0)
+        fail("no memory");
+    for (unsigned i = 0; i < run->count; i++) {
+        struct connection *c = &run->all[i];
+        c->floods = i + flooders >= run->count;
+        c->first = read_text(&c->first_size, 1);
+        c->question = read_text(&c->question_size, c->floods ? FLOOD : depth);
+    }
 }
 
-static void load(uint16_t port, unsigned count, double warmup, double seconds)
+/* Open some more connections; each says at once what comes first. */
+static void open_more(struct run *run, uint16_t port)
 {
-    struct connection *all = calloc(count, sizeof *all);
-    struct epoll_event events[EVENTS];
-    int poll = epoll_create1(0);
-    unsigned out = 0;
-    if (all == NULL || poll < 0)
-        fail("no memory");
-    for (unsigned i = 0; i < count; i++) {
-        all[i].first = read_text(&all[i].first_size, 1);
-        all[i].question = read_text(&all[i].question_size, depth);
+    while (run->opened < run->count && run->out < CONNECTING) {
+        struct connection *c = &run->all[run->opened];
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+        c->handle = open_connection(port, run->opened++);
+        fcntl(c->handle, F_SETFL, O_NONBLOCK);
+        epoll_ctl(run->poll, EPOLL_CTL_ADD, c->handle, &event);
+        if (c->first_size > 0) {
+            send_all(c, c->first, c->first_size);
+            run->out++;
+        } else
+            c->is_in = 1;
     }
-    /* Phase 0: everybody says what comes first. 1: warm-up. 2: what counts. */
-    unsigned opened = 0;
-    int phase = 0;
-    uint64_t from = 0, until = 0;
-    double cpu = 0;
+}
+
+/* Everybody begins to ask; flooders hear of room in their sockets from now on. */
+static void begin(struct run *run)
+{
+    for (unsigned i = 0; i < run->count; i++) {
+        struct connection *c = &run->all[i];
+        if (c->floods) {
+            struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
+            epoll_ctl(run->poll, EPOLL_CTL_MOD, c->handle, &event);
+        } else
+            ask(c);
+    }
+}
+
+static void report(const struct run *run, uint64_t at)
+{
+    double wall = (double)(at - run->from) / 1e9;
+    printf("{\"answers\": %" PRIu64 ", \"seconds\": %.6f, \"per_second\": %.1f, "
+           "\"p50_ms\": %.4f, \"p99_ms\": %.4f, \"flooded_per_second\": %.1f, "
+           "\"cpu_share\": %.3f}\n",
+           noted(), wall, (double)noted() / wall, quantile(0.5), quantile(0.99),
+           (double)flooded / wall, (cpu_seconds() - run->cpu) / wall);
+}
+
+/* On to the next phase, when its time has come. */
+static void advance(struct run *run, double warmup, double seconds)
+{
+    uint64_t at = now();
+    if (run->phase == ENTERING && run->opened == run->count && run->out == 0) {
+        run->phase = WARMING_UP;
+        run->until = at + (uint64_t)(warmup * 1e9);
+        begin(run);
+    } else if (run->phase == WARMING_UP && at >= run->until) {
+        run->phase = COUNTING;
+        forget_all();
+        flooded = 0;
+        run->cpu = cpu_seconds();
+        run->from = at;
+        run->until = at + (uint64_t)(seconds * 1e9);
+    } else if (run->phase == COUNTING && at >= run->until) {
+        run->phase = DONE;
+        report(run, at);
+    }
+}
+
+static void flood(struct connection *c)
+{
+    ssize_t sent = send(c->handle, c->question + c->flooded_to, c->question_size - c->flooded_to,
+                        MSG_NOSIGNAL);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (sent <= 0)
+        fail("send: %s", strerror(errno));
+    c->flooded_to = (c->flooded_to + (uint32_t)sent) % c->question_size;
+}
+
+/* Take what has come on a connection; whoever has all its answers asks again. */
+static void take(struct run *run, struct connection *c)
+{
+    ssize_t size = recv(c->handle, buffer, sizeof buffer, 0);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (size <= 0)
+        fail("the server has hung up");
+    const char *data = buffer;
+    if (!c->is_in && size >= PREFACE && memcmp(data, "TOOM", 4) == 0) {
+        data += PREFACE;
+        size -= PREFACE;
+    }
+    unsigned found = count_answers(&c->framing, data, (size_t)size);
+    if (found == 0)
+        return;
+    if (!c->is_in) {
+        c->is_in = 1;
+        run->out--;
+        return;
+    }
+    if (c->floods) {
+        flooded += found;
+        return;
+    }
+    note(now() - c->asked, found);
+    if (found > c->under_way)
+        fail("more answers than questions");
+    if ((c->under_way -= found) == 0)
+        ask(c);
+}
+
+static void load(uint16_t port, unsigned count, double warmup, double seconds, unsigned flooders)
+{
+    struct run run = {.count = count, .phase = ENTERING};
+    struct epoll_event events[EVENTS];
+    prepare(&run, flooders);
     for (;;) {
-        while (phase == 0 && opened < count && out < CONNECTING) {
-            struct connection *c = &all[opened];
-            struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-            c->handle = open_connection(port, opened++);
-            fcntl(c->handle, F_SETFL, O_NONBLOCK);
-            epoll_ctl(poll, EPOLL_CTL_ADD, c->handle, &event);
-            if (c->first_size > 0) {
-                send_all(c, c->first, c->first_size);
-                out++;
-            } else
-                c->is_in = 1;
-        }
-        uint64_t at = now();
-        if (phase == 0 && opened == count && out == 0) {
-            phase = 1;
-            until = at + (uint64_t)(warmup * 1e9);
-            for (unsigned i = 0; i < count; i++)
-                ask(&all[i]);
-        } else if (phase == 1 && at >= until) {
-            phase = 2;
-            memset(buckets, 0, sizeof buckets);
-            answers = bytes_in = 0;
-            from = at;
-            cpu = cpu_seconds();
-            until = at + (uint64_t)(seconds * 1e9);
-        } else if (phase == 2 && at >= until) {
-            double wall = (double)(at - from) / 1e9;
-            printf("{\"answers\": %" PRIu64 ", \"seconds\": %.6f, \"per_second\": %.1f, "
-                   "\"p50_ms\": %.4f, \"p99_ms\": %.4f, \"cpu_share\": %.3f}\n",
-                   answers, wall, (double)answers / wall, quantile(0.5), quantile(0.99),
-                   (cpu_seconds() - cpu) / wall);
+        if (run.phase == ENTERING)
+            open_more(&run, port);
+        advance(&run, warmup, seconds);
+        if (run.phase == DONE)
             return;
-        }
-        int ready = epoll_wait(poll, events, EVENTS, phase == 0 ? GIVE_UP * 1000 : 100);
-        if (ready == 0 && phase == 0)
-            fail("no answer to what %u connections said first", out);
+        int ready = epoll_wait(run.poll, events, EVENTS,
+                               run.phase == ENTERING ? GIVE_UP * 1000 : TICK);
+        if (ready == 0 && run.phase == ENTERING)
+            fail("no answer to what %u connections said first", run.out);
         for (int i = 0; i < ready; i++) {
             struct connection *c = events[i].data.ptr;
-            ssize_t size = recv(c->handle, buffer, sizeof buffer, 0);
-            if (size < 0 && (errno == EAGAIN || errno == EINTR))
-                continue;
-            if (size <= 0)
-                fail("the server has hung up");
-            if (!c->is_in && !lines_framing && c->head_size == 0 && c->body_left == 0 &&
-                size >= 5 && memcmp(buffer, "TOOM", 4) == 0) {
-                memmove(buffer, buffer + 5, (size_t)(size -= 5)); /* its preface */
-            }
-            unsigned found = count_answers(c, buffer, (size_t)size);
-            bytes_in += (uint64_t)size;
-            if (found == 0)
-                continue;
-            if (!c->is_in) {
-                c->is_in = 1;
-                out--;
-                continue;
-            }
-            note(now() - c->asked, found);
-            answers += found;
-            if (found > c->under_way)
-                fail("more answers than questions");
-            if ((c->under_way -= found) == 0)
-                ask(c);
-        }
-    }
-}
-
-static void echo(uint16_t port, size_t asked, size_t answer)
-{
-    static char reply[BUFFER];
-    static size_t owed[1 << 20]; /* by descriptor: bytes of a question that have come */
-    struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct epoll_event events[EVENTS], event = {.events = EPOLLIN};
-    int one = 1, poll = epoll_create1(0), listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(listener, (struct sockaddr *)&here, sizeof here) < 0 || listen(listener, 1024) < 0)
-        fail("port %u: %s", port, strerror(errno));
-    event.data.fd = listener;
-    epoll_ctl(poll, EPOLL_CTL_ADD, listener, &event);
-    for (size_t i = 0; i + answer <= BUFFER; i += answer) {
-        memset(reply + i, 'x', answer);
-        if (lines_framing)
-            reply[i + answer / 2] = reply[i + answer - 1] = '\n';
-        else {
-            uint32_t length = htonl((uint32_t)answer - 4);
-            memcpy(reply + i, &length, 4);
-        }
-    }
-    puts("ready");
-    fflush(stdout);
-    for (;;) {
-        int ready = epoll_wait(poll, events, EVENTS, -1);
-        for (int i = 0; i < ready; i++) {
-            int handle = events[i].data.fd;
-            if (handle == listener) {
-                while ((handle = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-                    setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-                    event.data.fd = handle;
-                    owed[handle] = 0;
-                    epoll_ctl(poll, EPOLL_CTL_ADD, handle, &event);
-                }
-                continue;
-            }
-            ssize_t size = recv(handle, buffer, sizeof buffer, 0);
-            if (size < 0 && (errno == EAGAIN || errno == EINTR))
-                continue;
-            if (size <= 0) {
-                close(handle);
-                continue;
-            }
-            owed[handle] += (size_t)size;
-            size_t whole = owed[handle] / asked;
-            owed[handle] %= asked;
-            while (whole > 0) {
-                size_t some = whole < BUFFER / answer ? whole : BUFFER / answer;
-                if (send(handle, reply, some * answer, MSG_NOSIGNAL) < 0)
-                    break;
-                whole -= some;
-            }
+            if (events[i].events & ~(uint32_t)EPOLLOUT)
+                take(&run, c);
+            if (events[i].events & EPOLLOUT)
+                flood(c);
         }
     }
 }
@@ -353,9 +303,10 @@ int main(int count, char **words)
     if (count < 3)
         fail("see the head of generator.c");
     lines_framing = strcmp(words[2], "lines") == 0;
-    if (strcmp(words[1], "load") == 0 && count == 8) {
+    if (strcmp(words[1], "load") == 0 && count == 9) {
         depth = (unsigned)atoi(words[5]);
-        load((uint16_t)atoi(words[3]), (unsigned)atoi(words[4]), atof(words[6]), atof(words[7]));
+        load((uint16_t)atoi(words[3]), (unsigned)atoi(words[4]), atof(words[6]), atof(words[7]),
+             (unsigned)atoi(words[8]));
         return 0;
     }
     if (strcmp(words[1], "echo") == 0 && count == 6)

@@ -18,12 +18,13 @@ from typing import Final
 
 from ..errors import Broken
 
-SOURCE: Final = Path(__file__).with_name("generator.c")
+FILES: Final = ("generator.c", "framing.c", "histogram.c", "echo.c")
+SOURCES: Final = tuple(Path(__file__).with_name(name) for name in FILES)
 COMPILERS: Final = ("cc", "gcc", "clang")
 COMPILE_LIMIT: Final = 120.0  # seconds
 SETTLING: Final = 180.0  # seconds that logging in and the last answers may take, on a busy host
 FAREWELL: Final = 5.0  # seconds that an echo server has to end
-CORE: Final = "1"  # on which it runs; servers run on core 0
+CORE: Final = 1  # on which it runs; servers run on core 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Measured:
     p50: float  # milliseconds from a question to its answer
     p99: float
     cpu_share: float  # of the generator's core
+    flooded: float  # answers to flooders, a second
 
 
 class Generator:
@@ -62,12 +64,12 @@ class Generator:
         if compiler is None:
             raise Broken("the load generator needs a C compiler: sudo apt-get install gcc")
         self._program = str(folder / "generator")
-        command = [compiler, "-O2", "-o", self._program, str(SOURCE)]
+        command = [compiler, "-O2", "-o", self._program, *map(str, SOURCES)]
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=COMPILE_LIMIT, check=False
         )
         if done.returncode:
-            raise Broken(f"{SOURCE.name} does not compile: {done.stderr[-500:].strip()}")
+            raise Broken(f"{SOURCES[0].name} does not compile: {done.stderr[-500:].strip()}")
 
     def load(
         self,
@@ -78,6 +80,7 @@ class Generator:
         depth: int,
         warmup: float,
         seconds: float,
+        flooders: int = 0,
     ) -> Measured:
         """Load a server on this host.
 
@@ -87,11 +90,13 @@ class Generator:
             depth: questions under way at once on each.
             warmup: seconds that do not count.
             seconds: that count.
+            flooders: so many of the connections, the last ones, do not wait for answers.
 
         Raises:
             Broken: the server hung up or did not answer.
         """
-        words = [framing, str(port), str(len(talks)), str(depth), str(warmup), str(seconds)]
+        numbers = (port, len(talks), depth, warmup, seconds, flooders)
+        words = [framing, *map(str, numbers)]
         with tempfile.TemporaryFile() as said:
             for talk in talks:
                 for text in (talk.first, talk.question):
@@ -99,7 +104,7 @@ class Generator:
             said.seek(0)
             try:
                 done = subprocess.run(
-                    ["taskset", "-c", CORE, self._program, "load", *words],
+                    ["taskset", "-c", str(CORE), self._program, "load", *words],
                     stdin=said,
                     capture_output=True,
                     text=True,
@@ -111,7 +116,13 @@ class Generator:
         if done.returncode:
             raise Broken(done.stderr.strip() or f"generator: status {done.returncode}")
         told = json.loads(done.stdout)
-        return Measured(told["per_second"], told["p50_ms"], told["p99_ms"], told["cpu_share"])
+        return Measured(
+            told["per_second"],
+            told["p50_ms"],
+            told["p99_ms"],
+            told["cpu_share"],
+            told["flooded_per_second"],
+        )
 
     @contextmanager
     def echo(self, framing: str, port: int, asked: int, answer: int) -> Iterator[None]:

@@ -7,52 +7,29 @@ from __future__ import annotations
 
 import shutil
 import socket
-import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 from ..deadline import Deadline, wait_for
 from ..errors import Broken
+from . import wire
 from .generator import Talk
 
-CORE: Final = "0"  # on which servers run
+CORE: Final = 0  # on which servers run
 START: Final = 60.0  # seconds that a server may take to listen
+LOOK: Final = 0.002  # seconds between two looks whether it listens: starts are measured
 EMPTY: Final = 60.0  # seconds in which everybody must have left after a round
 TEXT: Final = "a message of thirty-four letters.."  # a line of 75 bytes or so
-PASSWORD: Final = "pw"
 ATTEMPTS: Final = "3"
-UDP_PORT: Final = 8000
 MOST: Final = 5000  # connections
-
-# PROTOCOL 2.2, 3.1
-PREFACE: Final = b"TOOM\x01"
-LOG_IN: Final = 1
-BROADCAST: Final = 3
-BUILD_ROOM: Final = 5
-ROOM_MESSAGE: Final = 6
-
-
-def frame(kind: int, *fields: bytes) -> bytes:
-    """A request of Toom; a field of 8 bytes is a number as well."""
-    body = b"".join(
-        struct.pack("!BH", number, len(value)) + value for number, value in enumerate(fields, 1)
-    )
-    return struct.pack("!IBI", 5 + len(body), kind, 7) + body
-
-
-def number(value: int) -> bytes:
-    """A number on Toom's wire."""
-    return struct.pack("!Q", value)
-
-
-def log_in(index: int) -> bytes:
-    """What the user of this index says first."""
-    return PREFACE + frame(LOG_IN, f"u{index}".encode(), PASSWORD.encode(), number(UDP_PORT))
+ACCOUNTS: Final = MOST + 1  # one more, who comes and goes while all others stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +41,7 @@ class Peer:
         broadcasts: what so many connections say.
         rooms: what so many connections say, each to a room or stream of its own.
         settle: waits until it has forgotten the connections of before.
+        pid: of its process.
     """
 
     name: str
@@ -72,38 +50,66 @@ class Peer:
     broadcasts: Callable[[int], Sequence[Talk]]
     rooms: Callable[[int], Sequence[Talk]]
     settle: Callable[[], None]
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process that listens; `seconds`: how long it took until it did."""
+
+    pid: int
+    seconds: float
+
+
+def prepare(directory: Path) -> None:
+    """Give our server accounts for everybody, in a folder that may be there."""
+    directory.mkdir(exist_ok=True)
+    accounts = "".join(f"{wire.user(index)} {wire.PASSWORD}\n" for index in range(ACCOUNTS))
+    (directory / "credentials.txt").write_text(accounts)
 
 
 @contextmanager
-def toom(directory: Path, rooms: int) -> Iterator[Peer]:
-    """Our server, with accounts for everybody and rooms of two each."""
-    accounts = "".join(f"u{index} {PASSWORD}\n" for index in range(MOST))
-    (directory / "credentials.txt").write_text(accounts)
+def running(directory: Path, port: int) -> Iterator[Started]:
+    """Our server in a folder that is prepared."""
     program = Path(sys.executable).parent / "toom-server"
-    port = free_port()
     command = [str(program), str(port), ATTEMPTS, "--directory", str(directory)]
     command += ["--host", "127.0.0.1", "--log-level", "error"]
+    with started(command, port, directory / "stderr") as process:
+        yield process
 
-    def settle() -> None:
-        users = directory / "userlog.txt"
-        if not wait_for(lambda: not users.read_bytes(), Deadline(EMPTY)):
-            raise Broken("users are logged in a minute after they have left")
 
-    with started(command, port, directory / "stderr"):
+def everybody_has_left(directory: Path) -> None:
+    """Wait until our server has forgotten the connections of before."""
+    users = directory / "userlog.txt"
+    if not wait_for(lambda: not users.read_bytes(), Deadline(EMPTY)):
+        raise Broken("users are logged in a minute after they have left")
+
+
+@contextmanager
+def toom(directory: Path, rooms: int = 0) -> Iterator[Peer]:
+    """Our server, with accounts for everybody and rooms of two each."""
+    prepare(directory)
+    port = free_port()
+    with running(directory, port) as process:
         build_rooms(port, rooms)
-        settle()
+        everybody_has_left(directory)
         yield Peer(
             "ours",
             "length",
             port,
             lambda count: [
-                Talk(log_in(index), frame(BROADCAST, TEXT.encode())) for index in range(count)
+                Talk(wire.greeting(index), wire.frame(wire.BROADCAST, TEXT.encode()))
+                for index in range(count)
             ],
             lambda count: [
-                Talk(log_in(index), frame(ROOM_MESSAGE, number(index), TEXT.encode()))
+                Talk(
+                    wire.greeting(index),
+                    wire.frame(wire.ROOM_MESSAGE, wire.number(index), TEXT.encode()),
+                )
                 for index in range(1, count + 1)
             ],
-            settle,
+            lambda: everybody_has_left(directory),
+            process.pid,
         )
 
 
@@ -134,7 +140,7 @@ def redis(directory: Path) -> Iterator[Peer]:
         parts = "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
         return Talk(b"", f"*{len(words)}\r\n{parts}".encode())
 
-    with started(command, port, directory / "stderr"):
+    with started(command, port, directory / "stderr") as process:
         yield Peer(
             "redis-always",
             "lines",
@@ -142,22 +148,31 @@ def redis(directory: Path) -> Iterator[Peer]:
             lambda count: [adds("all")] * count,
             lambda count: [adds(f"room{index}") for index in range(count)],
             lambda: None,
+            process.pid,
         )
 
 
 @contextmanager
-def started(command: Sequence[str], port: int, complaints: Path) -> Iterator[None]:
-    """A server on its core, ended when it is no longer needed."""
+def started(command: Sequence[str], port: int, complaints: Path) -> Iterator[Started]:
+    """A server on its core, ended when it is no longer needed.
+
+    Raises:
+        Broken: it ended before it listened, or did not come to it.
+    """
+    began = monotonic()
     with complaints.open("wb") as stderr:
-        server = subprocess.Popen(
-            ["taskset", "-c", CORE, *command], stdout=subprocess.DEVNULL, stderr=stderr
+        server = subprocess.Popen(  # taskset becomes the server: the pid is the same
+            ["taskset", "-c", str(CORE), *command], stdout=subprocess.DEVNULL, stderr=stderr
         )
     try:
-        if not wait_for(lambda: listens(port) or server.poll() is not None, Deadline(START)):
-            raise Broken(f"{command[0]} does not listen")
-        if server.poll() is not None:
-            raise Broken(f"{command[0]} ended: {complaints.read_text()[-500:].strip()}")
-        yield
+        deadline, nobody = Deadline(START), threading.Event()
+        while not listens(port):
+            if server.poll() is not None:
+                raise Broken(f"{command[0]} ended: {complaints.read_text()[-500:].strip()}")
+            if deadline.passed():
+                raise Broken(f"{command[0]} does not listen")
+            nobody.wait(LOOK)
+        yield Started(server.pid, monotonic() - began)
     finally:
         server.terminate()
         try:
@@ -169,35 +184,15 @@ def started(command: Sequence[str], port: int, complaints: Path) -> Iterator[Non
 
 def build_rooms(port: int, count: int) -> None:
     """Let user 0 build rooms with everybody else in turn."""
-    people = [socket.create_connection(("127.0.0.1", port)) for _ in range(count + 1)]
+    if not count:
+        return
+    people = [wire.Line(port, index) for index in range(count + 1)]
     try:
-        for index, person in enumerate(people):
-            person.sendall(log_in(index))
-            take(person, len(PREFACE))
-            answer(person)
         for index in range(1, count + 1):
-            people[0].sendall(frame(BUILD_ROOM, f"u{index}".encode()))
-            answer(people[0])
+            people[0].ask(wire.build_room([wire.user(index)]), wire.ROOM_BUILT)
     finally:
         for person in people:
             person.close()
-
-
-def answer(connection: socket.socket) -> bytes:
-    """One whole answer of Toom."""
-    (length,) = struct.unpack("!I", take(connection, 4))
-    return take(connection, length)
-
-
-def take(connection: socket.socket, size: int) -> bytes:
-    """So many bytes."""
-    data = b""
-    while len(data) < size:
-        more = connection.recv(size - len(data))
-        if not more:
-            raise Broken("the server has hung up")
-        data += more
-    return data
 
 
 def free_port() -> int:
@@ -208,9 +203,9 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody answers there."""
+    """Whether somebody answers there; a socket that happened to meet itself is nobody."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as there:
+            return bool(there.getsockname() != there.getpeername())
     except OSError:
         return False
