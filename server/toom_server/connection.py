@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
         if self._decoder.failure is not None:
             tell(WARNING, "malformed", peer=self._name, why=self._decoder.failure)
             self._transport.abort()
-        if self._undecoded:
+        if self._undecoded or not self._reading:
             self._pace()
 
     def _take_more(self) -> None:

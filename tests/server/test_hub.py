@@ -72,6 +72,20 @@ def test_requests_may_be_pipelined(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_a_request_may_be_cut_where_reading_pauses(tmp_path: Path) -> None:
+    async def story(server: Running) -> None:
+        yoda = await server.client()
+        await yoda.log_in("Yoda")
+        stream = b"".join(encode(n, m.Broadcast("x")) for n in range(MAX_UNANSWERED + 1))
+        yoda.writer.write(stream[:-1])
+        replies = [await yoda.receive() for _ in range(MAX_UNANSWERED)]
+        yoda.writer.write(stream[-1:])
+        replies.append(await yoda.receive())
+        assert [request_id for request_id, _ in replies] == list(range(MAX_UNANSWERED + 1))
+
+    play(tmp_path, story)
+
+
 def test_a_long_log_is_read_in_parts_while_others_are_served(tmp_path: Path) -> None:
     log = tmp_path / "messagelog.txt"
     log.write_text(
