@@ -31,8 +31,8 @@ COPY . .
 RUN pip install -q --no-deps --no-build-isolation --prefix /opt/program .
 
 FROM base AS server
-# uvloop: faster where there is a wheel for this machine; the server does without it, too.
-RUN { pip install -q --only-binary :all: uvloop || echo "no uvloop for this machine"; } \
+# uvloop and caio: faster where there is a wheel for this machine; the server does without, too.
+RUN { pip install -q --only-binary :all: uvloop caio || echo "no wheels for this machine"; } \
  && install -d -o toom -g toom /var/lib/toom
 WORKDIR /var/lib/toom
 # No HEALTHCHECK here: a stage of the scenarios uses this image for a host whose server starts and

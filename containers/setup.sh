@@ -79,7 +79,7 @@ fi
 say "installing Toom and its tools into $venv (about half a minute, once)"
 install() { "$venv/bin/python" -m pip install -q --disable-pip-version-check -e "$1" >build/setup.log 2>&1; }
 if ! install '.[dev,fast]'; then
-  say "uvloop cannot be had for this machine; trying without, the server needs it only for speed"
+  say "uvloop or caio cannot be had for this machine; trying without, the server needs them only for speed"
   install '.[dev]' || {
     tail -n 5 build/setup.log >&2
     fail "pip failed; build/setup.log has all of it"

@@ -32,6 +32,8 @@ Frame = tuple[int, Message | Unknown]
 class Decoder:
     """Turns a stream of bytes into frames, however the stream is cut."""
 
+    __slots__ = ("_greeted", "_rest", "_wanted", "failure")
+
     def __init__(self) -> None:
         self._rest = bytearray()  # what has come and is not decoded yet
         self._wanted = len(PREFACE)  # bytes that the rest needs before there is anything to decode

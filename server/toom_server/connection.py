@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from logging import INFO, WARNING
 from typing import TYPE_CHECKING, Final, cast, get_args
@@ -25,6 +24,12 @@ STREAM_TURN: Final = 8  # parts of a long answer that are written before others 
 class Connection(asyncio.Protocol):
     """A client at the other end of a socket, logged in or not."""
 
+    __slots__ = (
+        *("_decoder", "_full", "_hub", "_joined", "_last_buffered", "_last_guest"),
+        *("_last_progress", "_more_due", "_reading", "_streams", "_transport", "_turn_due"),
+        *("_unanswered", "_undecoded", "_unsent", "session"),
+    )  # a connection costs little memory
+
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
         self._decoder = Decoder()
@@ -34,7 +39,7 @@ class Connection(asyncio.Protocol):
         self._reading = True
         self._undecoded = False  # the decoder may hold whole frames still
         self._more_due = False  # the next look into the decoder is scheduled
-        self._streams: deque[tuple[int, Iterator[Message]]] = deque()
+        self._streams: list[tuple[int, Iterator[Message]]] = []
         self._turn_due = False  # the next turn of the streams is scheduled
         self._last_buffered = 0  # bytes that waited to be sent at the last look
         self._last_progress = time.monotonic()
@@ -194,7 +199,7 @@ class Connection(asyncio.Protocol):
                 self.send(request_id, part)
                 self.flush()  # at once: the kernel says when it is full
             else:
-                self._streams.popleft()
+                self._streams.pop(0)
                 self.answer((), 1)
         if not self._turn_due:
             self._turn_due = True

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from logging import INFO
+from logging import DEBUG
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from toom_server.events import tell
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Done = Callable[[OSError | None], None]
 REQUESTS: Final = 8  # syncs that the kernel is asked to have room for; one is under way at a time
+# With these the library says that the kernel, or the rules of a container, do not let it.
+REFUSALS: Final = (OSError, ValueError, RuntimeError, SystemError)
 
 
 class Disk(Protocol):
@@ -73,7 +75,7 @@ class KernelDisk:
         operation.set_callback(partial(self._synced, done))
         try:
             self._context.submit(operation)
-        except OSError:
+        except REFUSALS:
             self._failed.sync(handle, done)
 
     def _told(self) -> None:
@@ -103,7 +105,7 @@ def best_disk(loop: asyncio.AbstractEventLoop) -> Disk:
         from caio.linux_aio import Context, Operation
 
         context = Context(max_requests=REQUESTS)
-    except (ImportError, OSError, RuntimeError) as exc:
-        tell(INFO, "disk-threaded", why=exc)
+    except (ImportError, *REFUSALS) as exc:
+        tell(DEBUG, "disk-threaded", why=exc)
         return ThreadedDisk()
     return KernelDisk(loop, context, Operation)

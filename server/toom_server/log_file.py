@@ -289,18 +289,20 @@ def _read(raw: bytes) -> Post | None:
 
 def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
     """Yield blocks of whole lines; a line longer than any message is somebody else's, left out."""
-    block, left, is_rest = b"", size, False
-    while left > 0 and (line := file.readline(min(LONGEST_LINE, left))):
-        left -= len(line)
-        is_whole = line.endswith(b"\n")
-        if is_whole and not is_rest:
-            block += line
-        is_rest = not is_whole
-        if len(block) >= BLOCK:
+    rest, left, is_foreign = b"", size, False
+    while left > 0 and (data := file.read(min(BLOCK, left))):
+        left -= len(data)
+        if is_foreign:  # the rest of a line that is left out
+            _, newline, data = data.partition(b"\n")
+            is_foreign = not newline
+        lines, newline, rest = (rest + data).rpartition(b"\n")
+        block = lines + newline
+        if len(block) > LONGEST_LINE and max(map(len, block.split(b"\n"))) >= LONGEST_LINE:
+            block = b"\n".join(line for line in block.split(b"\n") if len(line) < LONGEST_LINE)
+        if len(rest) > LONGEST_LINE:
+            rest, is_foreign = b"", True
+        if block:
             yield block
-            block = b""
-    if block:
-        yield block
 
 
 def _write_all(handle: int, data: bytes) -> None:
