@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any, Final, cast, get_args, get_type_hints
 
 from toom_protocol.errors import MalformedFrame, MisuseError
-from toom_protocol.messages import VERSION, Message, Request, Unknown
+from toom_protocol.messages import VERSION, Broadcast, Message, Request, Unknown
 
 PREFACE: Final = b"TOOM" + bytes([VERSION])  # first bytes of either side; PROTOCOL 2.1
 MAX_FRAME: Final = 128 * 1024  # bytes after the length; two fields of 60,000 bytes and some room
@@ -20,8 +20,12 @@ MAX_FIELD: Final = 0xFFFF  # bytes; a field's length is a 16-bit number
 _HEADER: Final = struct.Struct("!IBI")  # length of what follows it, kind, request id
 _AFTER_LENGTH: Final = _HEADER.size - 4
 _FIELD: Final = struct.Struct("!BH")  # number of the field, length of its value
+_SAID: Final = struct.Struct("!IBIBH")  # the header and the head of the first field
 _MAX_INTEGER_BYTES: Final = 8
+# Frozen messages that come most often get their slots filled directly: __init__ costs more than all
+# the rest of decoding.
 _empty: Final = object.__new__
+_put_text: Final = vars(Broadcast)["text"].__set__
 
 
 # The id that ties a reply to its request, 0 for notices; and a message. A bare tuple, since each
@@ -86,6 +90,16 @@ class Decoder:
         size = len(data)
         self._wanted = 0
         while len(found) != limit:
+            if size - offset >= _SAID.size:  # what is said to everybody comes most often
+                length, kind, request_id, number, text_length = _SAID.unpack_from(data, offset)
+                end = offset + 4 + length
+                is_usual = number == 1 and _SAID.size + text_length == 4 + length
+                if kind == Broadcast.KIND and is_usual and end <= size:
+                    message = _empty(Broadcast)
+                    _put_text(message, _text(data[offset + _SAID.size : end]))
+                    found.append((request_id, message))
+                    offset = end
+                    continue
             if size - offset < _HEADER.size:
                 self._wanted = _HEADER.size
                 break
@@ -98,8 +112,9 @@ class Decoder:
                 break
             form = _FORMS.get(kind)
             start = offset + _HEADER.size
-            message = Unknown(kind) if form is None else form.decode(data, start, end)
-            found.append((request_id, message))
+            found.append(
+                (request_id, Unknown(kind) if form is None else form.decode(data, start, end))
+            )
             offset = end
         return offset
 
@@ -130,12 +145,11 @@ def encode_numbered(kind: type[Message], *rest: str | int) -> Callable[[int, int
         MisuseError: as `encode`.
     """
     tail = encode(0, cast(Any, kind)(0, *rest))[_HEADER.size + _FIELD.size + 1 :]
-    head = struct.Struct("!IBIBHQ")  # a number in all of its eight bytes
-    length = _AFTER_LENGTH + _FIELD.size + _MAX_INTEGER_BYTES + len(tail)
-    pack, kind_number = head.pack, kind.KIND
+    whole = struct.Struct(f"!IBIBHQ{len(tail)}s")  # a number in all of its eight bytes
+    length, kind_number, pack = whole.size - 4, kind.KIND, whole.pack
 
     def frame(request_id: int, number: int) -> bytes:
-        return pack(length, kind_number, request_id, 1, _MAX_INTEGER_BYTES, number) + tail
+        return pack(length, kind_number, request_id, 1, _MAX_INTEGER_BYTES, number, tail)
 
     return frame
 
@@ -151,8 +165,7 @@ class _Form:
             for number, field in enumerate(fields(message), start=1)
         ]
         self._by_number = {field.number: field for field in self._fields}
-        # The form in which messages come usually: every field once, in order. The slots are filled
-        # without __init__, which costs a frozen class more than all else here.
+        # The form in which messages come usually: every field once, in order.
         self._has_lists = any(field.repeated for field in self._fields)
         self._usual = [(f.number, f.take, getattr(message, f.name).__set__) for f in self._fields]
 

@@ -11,7 +11,6 @@ from typing import Final
 from toom_protocol.errors import MalformedLine, MalformedTimestamp
 from toom_protocol.timestamps import format_timestamp, parse_timestamp
 
-POST_LINE: Final = "%d; %s; %s; %s"  # number, timestamp, username, message (SPEC S6)
 _POST: Final = re.compile(r"([0-9]{1,18}); ([^;]+); ([^;]+); (.*)", re.DOTALL)
 _ACTIVE: Final = re.compile(r"([0-9]{1,18}); ([^;]+); ([^;]+); ([^;]+); ([0-9]{1,5})")
 
@@ -39,7 +38,7 @@ class ActiveUser:
 
 def format_post(post: Post) -> str:
     """Write `number; timestamp; username; message` (SPEC S6)."""
-    return POST_LINE % (post.number, format_timestamp(post.at), post.username, post.text)
+    return f"{post.number}; {format_timestamp(post.at)}; {post.username}; {post.text}"
 
 
 def parse_post(line: str) -> Post:

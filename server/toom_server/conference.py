@@ -26,6 +26,9 @@ NAME_TOLD: Final = 64  # characters of a name in the log: whoever types it decid
 FIELD_HEAD: Final = 3  # bytes before each name on the wire; PROTOCOL 2.2
 
 
+_new: Final = tuple.__new__  # three times quicker than a named tuple's own
+
+
 @dataclass(frozen=True, slots=True)
 class Instant:
     """One moment on the server's two clocks."""
@@ -145,7 +148,7 @@ class Conference:
         end.number += 1
         if end.at < at.local:  # neither number nor time ever goes backwards in a log (SPEC S4)
             end.at = at.local
-        return PostEntry(log, end.number, end.at, username, request.text, request_id)
+        return _new(PostEntry, (log, end.number, end.at, username, request.text, request_id))
 
     def _handle_other(
         self, session: Session, request_id: int, request: m.Request, at: Instant

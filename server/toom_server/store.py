@@ -404,9 +404,10 @@ class FileStore:
         least = replay.sure.get(key, known.number if known else 0)
         missing = missing_lines(lines, log.last.number, least if replay.same_boot else 0)
         if missing and (replay.same_boot or not known or log.size >= known.size):
-            tail = Tail(missing[0].number)
             posts = [parse_post(line.text.decode().removesuffix("\n")) for line in missing]
-            tail.extend(PostEntry(key, p.number, p.at, p.username, p.text, 0) for p in posts)
+            tail = tails_of(
+                PostEntry(key, post.number, post.at, post.username, post.text, 0) for post in posts
+            )[key]
             log.prepare(len(tail.content))
             log.append(tail, tail.content)
             log.close()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from toom_protocol.codec import MAX_FIELD
 from toom_server.entries import PostEntry
 from toom_server.log_file import BLOCK, LONGEST_LINE, LogFile
-from toom_server.tails import Tail
+from toom_server.tails import tails_of
 
 AT = datetime(2022, 6, 1, 16, 0, 0)
 FIRST = b"1; 1 Jun 2022 16:00:00; Yoda; hi\n"
@@ -39,8 +39,7 @@ def test_whole_lines_are_told_and_those_that_are_no_message_for_sure_left_out(
 
 
 def add(log: LogFile, number: int) -> bool:
-    tail = Tail(number)
-    tail.extend([PostEntry(0, number, AT, "Yoda", "hi", 1)])
+    tail = tails_of([PostEntry(0, number, AT, "Yoda", "hi", 1)])[0]
     was_edited = log.prepare(len(tail.content))
     log.append(tail, tail.content)
     return was_edited
