@@ -60,19 +60,23 @@ class LogFile:
             index: a file with what `indexed` gave once; it may be missing.
             upto: as if the log had so many bytes; all of them: None.
         """
-        begin = Scan(self._restore(index), self.last)
-        try:
-            with self.path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size if upto is None else upto
-                self._seen = scan(file, self._times, begin, size)
-        except FileNotFoundError:
-            self._seen = begin
+        self._times, self._room, self._indexed_to = TimeIndex(), 0, 0
+        self._seen = Scan()
+        with suppress(FileNotFoundError), self.path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size if upto is None else upto
+            begin = self._restore(file, index, size)
+            self._seen = scan(file, self._times, begin, size)
         self.last, self.size = self._seen.last, self._seen.size
 
     @property
     def is_torn(self) -> bool:
-        """Whether the last line has no newline."""
+        """Whether `look` has seen a last line without newline."""
         return bool(self._seen.torn)
+
+    @property
+    def full_size(self) -> int:
+        """The size when that line has its newline."""
+        return self.size + len(self._seen.torn) + self.is_torn
 
     def torn_post(
         self, acknowledged: int | None, journal: Mapping[int, bytes] = NOTHING
@@ -109,7 +113,7 @@ class LogFile:
                     what = "a half-written last line was cut off."
                 else:
                     self._index(torn_post, self.size)
-                    self.size += len(self._seen.torn) + 1
+                    self.size = self.full_size
                     file.seek(self.size - 1)
                     file.write(b"\n")
                     file.flush()
@@ -128,24 +132,17 @@ class LogFile:
         self._indexed_to = self.size
         return self._times.encode(Indexed(self.size, self.last.number, self.last.at))
 
-    def _restore(self, index: Path | None) -> int:
-        """Begin from an index, if the log is still the one that it tells about.
-
-        Returns:
-            The offset from which the log must be read; 0 when there is no such index.
-        """
-        self._times, self._room, self._indexed_to = TimeIndex(), 0, 0
-        self.last = LastPost()
+    def _restore(self, file: BinaryIO, index: Path | None, size: int) -> Scan:
+        """Give what an index tells of the log, if this is still the one that it tells about."""
         if index is None:
-            return 0
-        with suppress(OSError), self.path.open("rb") as file:
+            return Scan()
+        with suppress(OSError):
             what = self._times.decode(index.read_bytes())
-            if what is not None and _is_still_so(file, self._times, what):
-                self.last = LastPost(what.number, what.at)
+            if what is not None and what.size <= size and _is_still_so(file, self._times, what):
                 self._indexed_to = what.size
-                return what.size
+                return Scan(what.size, LastPost(what.number, what.at))
         self._times = TimeIndex()
-        return 0
+        return Scan()
 
     def prepare(self, length: int) -> bool:
         """See to it that so many bytes can be appended.

@@ -9,7 +9,6 @@ no sync of their own, since a start completes them from the journal.
 import errno
 import fcntl
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,22 +19,21 @@ from logging import ERROR, WARNING
 from pathlib import Path
 from typing import Final, Protocol
 
-from toom_protocol.lines import parse_post
 from toom_server import checkpoint
 from toom_server.checkpoint import Checkpoint, Extent, sync_directory
-from toom_server.entries import BROADCASTS, Entry, History, PostEntry, RoomEntry
+from toom_server.entries import BROADCASTS, Entry, History, RoomEntry
 from toom_server.events import tell
-from toom_server.journal import Journal
+from toom_server.journal import AnotherVersion, Journal
 from toom_server.log_file import LOG_MODE, LogFile
+from toom_server.mending import foresee
 from toom_server.records import BadRecord, encode
-from toom_server.recovery import Replay, gather, mend_tail, missing_lines
 from toom_server.rooms_file import RoomsFile
+from toom_server.survey import HIDDEN, Survey, log_path, survey
 from toom_server.tails import Tail, tails_of
 from toom_server.userlog_file import UserLogFile
 
 FEW_LOGS: Final = 32  # descriptors of logs, where nobody says how many
 CHECKPOINT_AGAIN: Final = 5.0  # seconds after the disk has refused one
-ROOM_LOG: Final = re.compile(r"SR_([1-9][0-9]{0,17})_messagelog\.txt")
 
 
 class Durability(StrEnum):
@@ -122,7 +120,7 @@ class FileStore:
             open_logs: how many logs may have a descriptor between two batches.
         """
         self._directory = directory
-        self._hidden = directory / ".toom"
+        self._hidden = directory / HIDDEN
         self._rooms = RoomsFile(self._hidden / "rooms")
         self._userlog = UserLogFile(directory / "userlog.txt", self._hidden / "userlog.new")
         self._logs: dict[int, LogFile] = {}
@@ -149,31 +147,26 @@ class FileStore:
         """
         self._hidden.mkdir(mode=0o700, exist_ok=True)
         self._take_lock()
-        before = checkpoint.read(self._hidden)
+        self._rooms.look()
         try:
-            since = before or Checkpoint()
-            replay = gather(self._journal.records(since.sequence), since, self._journal.written)
-        except BadRecord as exc:
+            found = survey(self._directory, self._journal, self._rooms.rooms)
+        except (BadRecord, AnotherVersion) as exc:
             raise OSError(errno.EINVAL, f".toom/journal cannot be read: {exc}") from exc
-        warnings = self._rooms.load()
+        warnings = self._rooms.mend()
+        replay = found.replay
         lost = {key: who for key, who in replay.rooms.items() if key not in self._rooms.rooms}
         if lost:
             self._rooms.append(lost)
-        rooms = dict(self._rooms.rooms)
-        names = [ROOM_LOG.fullmatch(path.name) for path in self._directory.iterdir()]
-        room_ids = {int(name[1]) for name in names if name}
-        is_new = before is None and replay.sequence == 0
-        for log in sorted({BROADCASTS} | set(rooms) | room_ids | set(replay.lines)):
-            known = None if is_new else since.logs.get(log, Extent())
-            warnings += self._load_log(log, known, replay, is_room=log in rooms)
+        for log in found.logs:
+            warnings += self._load_log(log, found)
         self._dirty |= set(replay.lines)
         self._write_checkpoint(self._snapshot(replay.sequence))
         self._journal.begin(replay.sequence)
         self._userlog.replace(b"")
         return History(
-            rooms=rooms,
+            rooms=dict(self._rooms.rooms),
             last={log: file.last for log, file in self._logs.items()},
-            next_room_id=max(set(rooms) | room_ids, default=0) + 1,
+            next_room_id=max(found.logs) + 1,
             warnings=tuple(warnings),
         )
 
@@ -386,45 +379,23 @@ class FileStore:
         self._write_checkpoint(self._snapshot(self._journal.sequence))
         self._journal.begin(self._journal.sequence)
 
-    def _load_log(
-        self, key: int, known: Extent | None, replay: Replay, *, is_room: bool
-    ) -> list[str]:
-        """Read one log and complete it; `known` is what a checkpoint says of it."""
+    def _load_log(self, key: int, found: Survey) -> list[str]:
+        """Read one log and complete it."""
         log = LogFile(self._path(key))
-        is_there = log.path.exists() or key in replay.rooms
-        lines = replay.lines.get(key, [])
-        if known is not None and not replay.same_boot:
-            if not log.path.exists() and not known.number:
-                log.path.touch(LOG_MODE)
-            mend_tail(log.path, known, lines)
-        mark = None if known is None else max([known.number, *(line.number for line in lines)])
-        texts = {line.number: line.text for line in lines}
-        warnings = log.load(mark, texts, self._hidden / f"index-{key}")
+        is_there = log.path.exists() or key in found.replay.rooms
+        index = self._hidden / f"index-{key}"
+        mending = foresee(log, key, found.known(key), found.replay, index)
+        warnings = mending.carry_out()
         self._logs[key] = log
-        least = replay.sure.get(key, known.number if known else 0)
-        missing = missing_lines(lines, log.last.number, least if replay.same_boot else 0)
-        if missing and (replay.same_boot or not known or log.size >= known.size):
-            posts = [parse_post(line.text.decode().removesuffix("\n")) for line in missing]
-            tail = tails_of(
-                PostEntry(key, post.number, post.at, post.username, post.text, 0) for post in posts
-            )[key]
-            log.prepare(len(tail.content))
-            log.append(tail, tail.content)
-            log.close()
-        if mark is not None and log.last.number < mark:
-            warnings.append(
-                f"{log.path.name}: #{mark} had been acknowledged, but the log ends at "
-                f"#{log.last.number}: it was deleted or shortened; going on from there."
-            )
-        elif is_room and not is_there:
+        is_room = key in found.rooms
+        if is_room and not is_there and not mending.shortened:
             warnings.append(f"{log.path.name}: the log of room {key} is gone; beginning a new one.")
         if (is_room or key == BROADCASTS) and not log.path.exists():
             log.path.touch(LOG_MODE)
         return warnings
 
     def _path(self, log: int) -> Path:
-        name = "messagelog.txt" if log == BROADCASTS else f"SR_{log}_messagelog.txt"
-        return self._directory / name
+        return log_path(self._directory, log)
 
 
 class _Undo:

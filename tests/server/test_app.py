@@ -269,7 +269,7 @@ def test_a_directory_is_looked_through_without_a_port(tmp_path: Path) -> None:
     done = start(tmp_path, "--check")
     assert (done.returncode, done.stderr) == (0, "")
     (tmp_path / "credentials.txt").write_text("Yoda\n")
-    (tmp_path / "messagelog.txt").write_text("1; 24 Nov 2026 10:00:00; Yoda; to")
+    (tmp_path / "messagelog.txt").write_text("1; 24 Nov 2026 10:00:00; Yoda\n")
     done = start(tmp_path, "--check")
     assert done.returncode == 1
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == [
