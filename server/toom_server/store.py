@@ -88,6 +88,9 @@ class Store(Protocol):
             StoreError: the earlier list is still shown.
         """
 
+    def keep_hold(self) -> None:
+        """See to it that no other server can work here; called now and then."""
+
     def read(self, log: int, since: datetime) -> Iterator[bytes]:
         """Yield blocks of whole lines of a log that are later than a time."""
 
@@ -137,6 +140,8 @@ class FileStore:
         self._was_edited = False  # a checkpoint tells a size that is no longer so
         self._batch: _Batch | None = None
         self._lock = -1
+        self._lock_identity = (0, 0)  # device and inode
+        self._is_whole = True  # the hidden folder lacks nothing, as far as is known
 
     def load(self) -> History:
         """Read and repair the directory (SPEC S13, PROTOCOL 6.3).
@@ -243,11 +248,24 @@ class FileStore:
 
     def publish(self, userlog: bytes) -> None:
         """Replace userlog.txt (SPEC S3)."""
+        if not self._has_lock() and os.path.exists(self._lock_path):
+            raise StoreError("Another server works in this directory.")
         try:
             self._hidden.mkdir(mode=0o700, exist_ok=True)  # the next batch makes the rest of it
             self._userlog.replace(userlog)
         except OSError as exc:
             raise StoreError(f"The server's disk refuses: {exc.strerror}.") from exc
+
+    def keep_hold(self) -> None:
+        """Take the lock again that was deleted with `.toom/`; each batch does so too."""
+        if self._batch is not None:
+            return
+        was_whole = self._is_whole
+        try:
+            self._remake_hidden()
+        except OSError as exc:  # the next batch is refused, with the reason
+            if was_whole:
+                tell(ERROR, "not-stored", file=".toom/lock", why=exc.strerror)
 
     def read(self, log: int, since: datetime) -> Iterator[bytes]:
         """Yield blocks of whole lines, from the file itself."""
@@ -269,6 +287,7 @@ class FileStore:
         except OSError as exc:  # the next start empties it
             tell(ERROR, "not-stored", file="userlog.txt", why=exc.strerror)
         os.close(self._lock)
+        self._lock = -1
 
     # --- a batch ------------------------------------------------------------------------------
 
@@ -356,7 +375,7 @@ class FileStore:
     # --- load ---------------------------------------------------------------------------------
 
     def _take_lock(self) -> None:
-        lock = os.open(self._hidden / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        lock = os.open(self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -364,20 +383,33 @@ class FileStore:
             raise DirectoryInUse(
                 errno.EBUSY, f"another server works in {self._directory}"
             ) from None
-        self._lock = lock
+        if self._lock >= 0:
+            os.close(self._lock)
+        there = os.fstat(lock)
+        self._lock, self._lock_identity = lock, (there.st_dev, there.st_ino)
+
+    def _has_lock(self) -> bool:
+        """Whether the lock that we hold is the one that another server would try to take."""
+        try:
+            there = os.stat(self._lock_path)  # three times quicker than a Path
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == self._lock_identity
 
     def _remake_hidden(self) -> None:
         """Make `.toom/` anew when it was deleted, with all that is known (PROTOCOL 6.3)."""
-        if os.path.exists(self._lock_path):  # noqa: PTH110  # three times quicker than a Path
+        has_lock = self._has_lock()
+        if has_lock and self._is_whole:
             return
-        tell(WARNING, "hidden-folder-gone")
-        self._hidden.mkdir(mode=0o700, exist_ok=True)
-        lost = self._lock
-        self._take_lock()
-        os.close(lost)
+        if not has_lock:
+            self._is_whole = False  # until all is made: what fails is tried again
+            self._hidden.mkdir(mode=0o700, exist_ok=True)
+            self._take_lock()
+            tell(WARNING, "hidden-folder-gone")
         self._rooms.rewrite()
         self._write_checkpoint(self._snapshot(self._journal.sequence))
         self._journal.begin(self._journal.sequence)
+        self._is_whole = True
 
     def _load_log(self, key: int, found: Survey) -> list[str]:
         """Read one log and complete it."""

@@ -321,6 +321,61 @@ def test_the_hidden_folder_is_made_anew_with_what_is_known(
     assert (set(history.rooms), history.last[0].number) == ({1, 2}, 2)
 
 
+def test_a_lock_that_was_deleted_is_taken_again(directory: Path, store: FileStore) -> None:
+    store.commit([room(1), said(1)])
+    shutil.rmtree(directory / ".toom")
+    store.keep_hold()
+    with pytest.raises(DirectoryInUse):
+        FileStore(directory).load()
+    assert set(kill(directory, store).rooms) == {1}
+
+
+def test_the_hidden_folder_is_left_alone_while_a_batch_is_under_way(
+    directory: Path, store: FileStore
+) -> None:
+    store.begin([said(1)])
+    shutil.rmtree(directory / ".toom")
+    store.keep_hold()
+    assert not (directory / ".toom").exists()
+    store.finish()
+    store.keep_hold()
+    assert kill(directory, store).last[0].number == 1
+
+
+def test_what_could_not_be_made_anew_is_made_later(
+    directory: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.commit([room(1)])
+    shutil.rmtree(directory / ".toom")
+    monkeypatch.setattr(os, "fdatasync", failing(NO_SPACE, os.fdatasync, 1))
+    store.keep_hold()
+    monkeypatch.undo()
+    assert not (directory / ".toom" / "checkpoint").exists()
+    store.keep_hold()
+    assert (directory / ".toom" / "checkpoint").exists()
+    assert set(kill(directory, store).rooms) == {1}
+
+
+def test_a_server_whose_directory_was_taken_writes_nothing_there(
+    directory: Path, store: FileStore
+) -> None:
+    store.commit([said(1)])
+    shutil.rmtree(directory / ".toom")
+    other = FileStore(directory)
+    other.load()
+    other.publish(b"the other's")
+    store.keep_hold()
+    with pytest.raises(StoreError, match="another server works"):
+        store.commit([said(2)])
+    with pytest.raises(StoreError, match="Another server works"):
+        store.publish(b"ours")
+    assert (directory / "userlog.txt").read_bytes() == b"the other's"
+    other.commit([said(2, "the other's")])
+    other.close()
+    store.commit([said(3)])
+    assert read_numbers(store) == [1, 2, 3]
+
+
 def test_a_server_can_end_on_a_disk_that_refuses(directory: Path, store: FileStore) -> None:
     (directory / "userlog.txt").unlink()
     (directory / "userlog.txt").mkdir()
