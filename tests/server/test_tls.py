@@ -4,13 +4,11 @@ import ssl
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.server.test_app import SERVER, free_port
+from tests.server.programs import free_port, serving, start
 from toom_client.pins import fingerprint as fingerprint_of
 from toom_server import tls
 
@@ -38,27 +36,9 @@ def test_files_that_are_no_certificate(tmp_path: Path) -> None:
         tls.context(tmp_path / "missing", key)
 
 
-@contextmanager
-def serving(directory: Path, *words: str) -> Iterator[tuple[str, str]]:
-    """A server that is up: its port, and the line that says so."""
-    port = free_port()
-    with subprocess.Popen(
-        [*SERVER, port, "3", *words],
-        cwd=directory,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        try:
-            assert server.stderr is not None
-            yield port, server.stderr.readline()
-        finally:
-            server.terminate()
-
-
-def talk(directory: Path, port: str, *words: str) -> subprocess.CompletedProcess[str]:
+def talk(directory: Path, port: int, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*CLIENT, "127.0.0.1", port, "18000", *words],
+        [*CLIENT, "127.0.0.1", str(port), "18000", *words],
         cwd=directory,
         input=TALK,
         capture_output=True,
@@ -71,9 +51,8 @@ def talk(directory: Path, port: str, *words: str) -> subprocess.CompletedProcess
 
 def test_a_client_remembers_whom_it_met(tmp_path: Path) -> None:
     """The first certificate is believed, the same again is, and another one is refused."""
-    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
     pins = tmp_path / ".config" / "toom" / "known_servers"
-    with serving(tmp_path, "--tls") as (port, said):
+    with serving(tmp_path, "--tls") as (_server, port, said):
         assert "encrypted=yes fingerprint=SHA256:" in said
         first, second = talk(tmp_path, port, "--tls"), talk(tmp_path, port, "--tls")
         plain = talk(tmp_path, port)
@@ -86,7 +65,7 @@ def test_a_client_remembers_whom_it_met(tmp_path: Path) -> None:
     for path in (tmp_path / ".toom").glob("tls-*"):
         path.unlink()
     pins.write_text(pins.read_text().replace(f":{port} ", ":4711 "))
-    with serving(tmp_path, "--tls") as (other, _said):
+    with serving(tmp_path, "--tls") as (_server, other, _said):
         pins.write_text(pins.read_text().replace(":4711 ", f":{other} "))
         changed = talk(tmp_path, other, "--tls")
     assert changed.returncode == 1
@@ -96,8 +75,7 @@ def test_a_client_remembers_whom_it_met(tmp_path: Path) -> None:
 
 
 def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
-    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
-    with serving(tmp_path) as (port, said):
+    with serving(tmp_path) as (_server, port, said):
         assert "encrypted=no" in said
         done = talk(tmp_path, port, "--tls")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
@@ -108,12 +86,5 @@ def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
 )
 def test_options_that_do_not_go_together(tmp_path: Path, words: tuple[str, ...]) -> None:
     (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
-    done = subprocess.run(
-        [*SERVER, free_port(), "3", *words],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = start(tmp_path, free_port(), "3", *words)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
