@@ -53,6 +53,12 @@ def killed(directory: Path) -> Iterator[FileStore]:
     store._journal.close()
 
 
+def end_in_order(directory: Path) -> None:
+    store = FileStore(directory)
+    store.load()
+    store.close()
+
+
 def after_boot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("toom_server.journal.boot", lambda: b"the next boot...")
 
@@ -90,8 +96,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
 def test_a_directory_that_was_left_in_order(tmp_path: Path) -> None:
     with killed_with_some(tmp_path) as store:
         store.commit([said(2)])
-    store.load()
-    store.close()
+    end_in_order(tmp_path)
     assert faults(tmp_path) == []
     assert told(tmp_path) == ["messagelog.txt: 2 messages", "SR_1_messagelog.txt: 1 messages"]
 
@@ -148,8 +153,7 @@ def test_logs_that_lack_what_was_acknowledged(tmp_path: Path, in_order: bool) ->
     with killed_with_some(tmp_path) as store:
         store.commit([said(2), said(3)])
     if in_order:
-        store.load()
-        store.close()
+        end_in_order(tmp_path)
     log = tmp_path / "messagelog.txt"
     log.write_text(log.read_text().splitlines(keepends=True)[0])
     (tmp_path / "SR_1_messagelog.txt").unlink()
