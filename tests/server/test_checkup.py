@@ -84,7 +84,10 @@ def test_every_fault_has_its_line(tmp_path: Path) -> None:
         "messagelog.txt, line 4: no message",
         "messagelog.txt, line 5: no message",
     ]
-    assert "messagelog.txt: the last line has no newline; a start adds it" in told(tmp_path)
+    assert told(tmp_path) == [
+        "messagelog.txt: the last line has no newline; a start adds it",
+        "messagelog.txt: 4 messages",
+    ]
     assert (tmp_path / "messagelog.txt").read_text() == text
 
 

@@ -28,7 +28,7 @@ lines = st.lists(st.one_of(usual.map("; ".join), messages, others), max_size=12)
 
 def line_by_line(content: bytes) -> tuple[Scan, TimeIndex]:
     """What PROTOCOL says of a log, in the plainest way."""
-    found, times, latest = Scan(), TimeIndex(), second_of(LastPost().at)
+    found, times, latest = Scan(0, LastPost(), 0, b""), TimeIndex(), second_of(LastPost().at)
     for raw in _split(content):
         if not raw.endswith(b"\n"):
             found.torn = raw
@@ -64,8 +64,16 @@ def test_the_same_as_line_by_line(lines: list[str], whole: bool, block: int) -> 
     assert (times.seconds, times.offsets) == (places.seconds, places.offsets)
 
 
-@given(lines, st.integers(0, 12))
-def test_a_log_may_be_read_on_from_the_end_of_any_line(lines: list[str], count: int) -> None:
+@given(lines, st.integers(0, 12), st.sampled_from([1, 40, log_scan.BLOCK]))
+def test_a_log_may_be_read_on_from_the_end_of_any_line(
+    lines: list[str], count: int, block: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_scan, "BLOCK", block)
+        read_on(lines, count)
+
+
+def read_on(lines: list[str], count: int) -> None:
     whole = [line.encode(errors="surrogateescape") + b"\n" for line in lines]
     content = b"".join(whole)
     upto = len(b"".join(whole[:count]))
@@ -76,3 +84,20 @@ def test_a_log_may_be_read_on_from_the_end_of_any_line(lines: list[str], count: 
         BytesIO(content), places, Scan(), len(content)
     )
     assert (times.seconds, times.offsets) == (places.seconds, places.offsets)
+
+
+def test_usual_lines_are_not_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(raw: bytes) -> None:
+        raise AssertionError(raw)
+
+    monkeypatch.setattr(log_scan, "read_line", refuse)
+    line = "{}; {} Jun 2022 16:{:02}:{:02}; Yoda; hello; there\n".format
+    content = "".join(line(n, 1 + n // 900, n // 60 % 60, n % 60) for n in range(2000)).encode()
+    found = scan(BytesIO(content), TimeIndex(), Scan(), len(content))
+    assert (found.last.number, found.size, found.odd) == (1999, len(content), 0)
+
+
+def test_a_log_that_is_cut_while_it_is_read() -> None:
+    content = b"1; 1 Jun 2022 16:00:00; Yoda; hi\n"
+    found = scan(BytesIO(content), TimeIndex(), Scan(), 2 * len(content))
+    assert (found.last.number, found.size) == (1, len(content))

@@ -36,6 +36,44 @@ def test_files_that_are_no_certificate(tmp_path: Path) -> None:
         tls.context(tmp_path / "missing", key)
 
 
+def test_what_is_made_is_private(tmp_path: Path) -> None:
+    folder = tmp_path / ".toom"
+    tls.own_certificate(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_certificate_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(tls.CannotEncrypt, match="Cannot keep a certificate in"):
+        tls.own_certificate(tmp_path / "file")
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(tls.CannotEncrypt, match="pip install"):
+        tls.own_certificate(tmp_path)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_nothing_older_than_tls_1_3_is_spoken(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    asked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    asked.check_hostname, asked.verify_mode = False, ssl.CERT_NONE
+    asked.maximum_version = version
+    client = asked.wrap_bio(to_client, to_server)
+    server = tls.context(*tls.own_certificate(tmp_path)).wrap_bio(
+        to_server, to_client, server_side=True
+    )
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    if version is ssl.TLSVersion.TLSv1_3:
+        with pytest.raises(ssl.SSLWantReadError):
+            server.do_handshake()
+        client.do_handshake()
+        server.do_handshake()
+        assert server.version() == "TLSv1.3"
+    else:
+        with pytest.raises(ssl.SSLError, match="UNSUPPORTED_PROTOCOL"):
+            server.do_handshake()
+
+
 def talk(directory: Path, port: int, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*CLIENT, "127.0.0.1", str(port), "18000", *words],
