@@ -84,9 +84,8 @@ class Model:
         self.active.append(user)
         return "Welcome to TOOM!"
 
-    def leave(self, name: str) -> str:
+    def leave(self, name: str) -> None:
         self.active = [user for user in self.active if user.name != name]
-        return f"Bye, {name}!"
 
     def others(self, name: str) -> list[str]:
         return [

@@ -34,8 +34,9 @@ STRANGER = "Nobody"
 SILENT = 15  # seconds after which who is silent is gone at the latest; SPEC S3
 LONG_ALONE = 120  # seconds after which who has not logged in is let go; PROTOCOL 3.3
 
+LIFE = 5  # steps that a server lives at least
+
 picks = st.integers(0, 99)
-passwords = st.sampled_from(["right", "right", "right", "wrong"])
 texts = st.one_of(
     st.sampled_from(
         ["hello; there", "; ", " x ", "\t", "2; 1 Jun 2022 16:00:00; Yoda; x", "é" * 40]
@@ -45,7 +46,10 @@ texts = st.one_of(
     ),
 )
 bad_texts = st.sampled_from(["\a", "a\nb", "x" * 8193, "  ", "\x85"])
-ends = st.sampled_from(["stop", "kill"])
+
+
+def file_of(log: int) -> str:
+    return f"SR_{log}_messagelog.txt" if log else "messagelog.txt"
 
 
 @dataclass
@@ -61,14 +65,17 @@ class Seat:
 class Everybody(RuleBasedStateMachine):
     """People and a server."""
 
-    @initialize(attempts=st.integers(1, 5))
-    def begin(self, attempts: int) -> None:
+    @initialize(attempts=st.integers(1, 5), crowd=st.permutations(NAMES), count=st.integers(2, 4))
+    def begin(self, attempts: int, crowd: list[str], count: int) -> None:
         self.directory = Path(mkdtemp(prefix="toom-whole-"))
         self.whole = Whole(self.directory, PASSWORDS, attempts)
         self.model = Model(PASSWORDS, attempts)
         self.seats: list[Seat] = []
-        self.said = 0
+        self.said = self.looks = 0
         assert self.whole.begin() == ()
+        for name in crowd[:count]:
+            self.log_in(self.connect(1), name, PASSWORDS[name])
+        self.build_a_room(self.users[0], [self.users[1].name])
 
     def teardown(self) -> None:
         if hasattr(self, "whole"):
@@ -96,54 +103,58 @@ class Everybody(RuleBasedStateMachine):
     def now(self) -> float:
         return self.whole.clock.monotonic()
 
-    @precondition(lambda self: len(self.seats) < 6)
-    @rule(host=st.integers(1, 3))
-    def connect(self, host: int) -> None:
+    def connect(self, host: int) -> Seat:
         address = f"10.0.0.{host}"
         self.seats.append(Seat(self.whole.connect(address), address, self.now))
+        return self.seats[-1]
 
-    @precondition(lambda self: self.guests)
-    @rule(pick=picks, name=st.sampled_from([*NAMES, STRANGER]), given=passwords)
-    def log_in(self, pick: int, name: str, given: str) -> None:
-        seat = self.guests[pick % len(self.guests)]
-        word = PASSWORDS.get(name, "any") if given == "right" else "wrong"
-        user = User(name, self.whole.clock.now(), seat.address, 8000 + pick)
-        expected = self.model.log_in(user, word, self.now)
-        answer = self.whole.ask(seat.wire, m.LogIn(name, word, user.port), name)
+    def log_in(self, seat: Seat, name: str, password: str) -> None:
+        user = User(name, self.whole.clock.now(), seat.address, 8000 + len(self.seats))
+        expected = self.model.log_in(user, password, self.now)
+        answer = self.whole.ask(seat.wire, m.LogIn(name, password, user.port), name)
         assert answer == [expected]
         if expected == "Welcome to TOOM!":
             seat.name = name
         elif expected != "Invalid Password. Please try again":  # the client ends
             self.leave(seat)
 
+    @precondition(lambda self: len(self.users) < len(NAMES))
+    @rule(pick=picks, host=st.integers(1, 3))
+    def come(self, pick: int, host: int) -> None:
+        away = [name for name in NAMES if name not in {seat.name for seat in self.users}]
+        name = away[pick % len(away)]
+        self.log_in(self.connect(host), name, PASSWORDS[name])
+
+    @rule(
+        name=st.sampled_from([*NAMES, STRANGER]),
+        is_right=st.booleans(),
+        is_new=st.booleans(),
+        times=st.integers(1, 5),
+    )
+    def try_to_come(self, name: str, is_right: bool, is_new: bool, times: int) -> None:
+        """Somebody tries a password some times, at a terminal that was open or at new ones."""
+        for _ in range(times):
+            seat = self.connect(2) if is_new or not self.guests else self.guests[-1]
+            self.log_in(seat, name, PASSWORDS.get(name, "any") if is_right else "wrong")
+
     def leave(self, seat: Seat) -> None:
         self.seats.remove(seat)
         self.whole.hang_up(seat.wire)
 
-    @precondition(lambda self: self.users)
-    @rule(pick=picks)
-    def log_out(self, pick: int) -> None:
-        seat = self.user(pick)
-        assert self.ask(seat, m.LogOut()) == [self.model.leave(seat.name)]
-        self.leave(seat)
-
     @precondition(lambda self: self.seats)
-    @rule(pick=picks)
-    def vanish(self, pick: int) -> None:
+    @rule(pick=picks, how=st.sampled_from(["OUT", "OUT", "vanishes", "is silent"]))
+    def somebody_goes(self, pick: int, how: str) -> None:
         seat = self.seats[pick % len(self.seats)]
+        if how == "is silent":  # its cable is pulled; the others are heard of every second
+            self.pass_time(SILENT, seat)
+            assert seat.wire.is_closing()
+            if seat in self.seats:
+                self.seats.remove(seat)
+        else:
+            if how == "OUT" and seat.name:
+                assert self.ask(seat, m.LogOut()) == [f"Bye, {seat.name}!"]
+            self.leave(seat)
         self.model.leave(seat.name)
-        self.leave(seat)
-
-    @precondition(lambda self: self.seats)
-    @rule(pick=picks)
-    def fall_silent(self, pick: int) -> None:
-        """Its cable is pulled; the others are heard of every second."""
-        silent = self.seats[pick % len(self.seats)]
-        self.pass_time(SILENT, silent)
-        assert silent.wire.is_closing()
-        self.model.leave(silent.name)
-        if silent in self.seats:
-            self.seats.remove(silent)
 
     @rule(seconds=st.sampled_from([1, 1, 2, 9, 10, 11]))
     def time_passes(self, seconds: int) -> None:
@@ -185,50 +196,37 @@ class Everybody(RuleBasedStateMachine):
         assert line.startswith("The message ")
 
     @precondition(lambda self: self.users)
-    @rule(pick=picks, named=st.lists(st.sampled_from([*NAMES, STRANGER]), min_size=1, max_size=3))
-    def build_room(self, pick: int, named: list[str]) -> None:
+    @rule(
+        pick=picks,
+        others=st.permutations(NAMES),
+        size=st.integers(1, 3),
+        odd=st.lists(st.sampled_from([*NAMES, STRANGER]), max_size=2),
+    )
+    def build_room(self, pick: int, others: list[str], size: int, odd: list[str]) -> None:
+        """Of people who are there, most of the time."""
         seat = self.user(pick)
+        there = {each.name for each in self.users} - {seat.name}
+        named = [name for name in others if name in there][:size] + odd
+        named = named or [STRANGER]
+        self.build_a_room(seat, named)
+
+    def build_a_room(self, seat: Seat, named: list[str]) -> None:
         expected = self.model.build_room(seat.name, named)
         assert self.ask(seat, m.BuildRoom(tuple(named))) == [expected]
 
-    @precondition(lambda self: len(self.users) > 1)
-    @rule(pick=picks, size=st.integers(1, 3))
-    def build_room_of_those_who_are_there(self, pick: int, size: int) -> None:
-        seat = self.user(pick)
-        others = [each.name for each in self.users if each is not seat][:size]
-        expected = self.model.build_room(seat.name, others)
-        assert self.ask(seat, m.BuildRoom(tuple(others))) == [expected]
-
     @precondition(lambda self: self.users)
-    @rule(pick=picks, room=st.integers(0, 4), text=texts)
-    def say_in_room(self, pick: int, room: int, text: str) -> None:
+    @rule(pick=picks, which=picks, text=texts)
+    def say_in_room(self, pick: int, which: int, text: str) -> None:
+        """In one that there is, most of the time."""
         seat = self.user(pick)
+        rooms = [*self.model.rooms, *self.model.rooms, max(self.model.logs) + 1]
+        room = rooms[which % len(rooms)]
         expected = self.model.say_in_room(room, seat.name, text, self.whole.clock.now())
         assert self.ask(seat, m.RoomMessage(room, text)) == [expected]
 
-    @precondition(lambda self: self.users)
-    @rule(pick=picks, ago=st.integers(-2, 40), rooms=st.booleans())
-    def read(self, pick: int, ago: int, rooms: bool) -> None:
-        seat = self.user(pick)
-        since = self.whole.clock.now() - timedelta(seconds=ago)
-        choice = m.LogChoice.ROOMS if rooms else m.LogChoice.BROADCASTS
-        model = self.model
-        expected = model.read_rooms(seat.name, since) if rooms else model.read_broadcasts(since)
-        assert self.ask(seat, m.ReadMessages(choice, stamp(since))) == expected
-
-    @precondition(lambda self: self.users)
-    @rule(pick=picks)
-    def ask_who_is_there(self, pick: int) -> None:
-        seat = self.user(pick)
-        assert self.ask(seat, m.ListActive()) == self.model.others(seat.name)
-
     # --- what becomes of the server -----------------------------------------------------------
 
-    @rule(end=ends)
-    def the_server_ends(self, end: str) -> None:
-        self.restart(end)
-
-    @precondition(lambda self: self.users)
+    @precondition(lambda self: self.users and self.looks >= LIFE)
     @rule(
         picked=st.lists(st.tuples(picks, st.integers(0, 2)), min_size=1, max_size=6),
         turns=st.integers(0, 4),
@@ -254,61 +252,86 @@ class Everybody(RuleBasedStateMachine):
             bool(self.whole.replies(seat.wire, request_id))
             for (seat, _, _), request_id in zip(asked, ids, strict=True)
         ]
-        self.end("kill")
+        came = [seat.name for seat in self.users]
+        self.end(kill=True)
         assert self.whole.begin() == ()
         there = self.whole.files()
         for (seat, log, text), is_answered in zip(asked, answered, strict=True):
             said = self.model.say(log, seat.name, text, self.whole.clock.now())
-            name = f"SR_{log}_messagelog.txt" if log else "messagelog.txt"
-            if said.line() not in there[name].splitlines():
+            if said.line() not in there[file_of(log)].splitlines():
                 assert not is_answered
                 self.model.logs[log].pop()
+        self.come_again(came)
 
-    @rule(end=ends)
-    def the_hidden_folder_is_deleted(self, end: str) -> None:
-        self.end(end)
-        shutil.rmtree(self.directory / ".toom")
-        self.model.forget_rooms()
-        assert self.whole.begin() == ()
-
-    @rule(end=ends, pick=picks, kept=st.integers(0, 3))
-    def a_log_is_shortened(self, end: str, pick: int, kept: int) -> None:
-        """One line of warning, and it goes on after the last line that is there."""
-        self.end(end)
+    @precondition(lambda self: self.looks >= LIFE)
+    @rule(
+        kill=st.booleans(),
+        harm=st.sampled_from(["", "", "folder", "shortened", "torn"]),
+        pick=picks,
+        place=st.integers(0, 30),
+    )
+    def the_server_ends(self, kill: bool, harm: str, pick: int, place: int) -> None:
+        """Something is done to its files meanwhile; those who were in come again."""
+        came = [seat.name for seat in self.users]
+        self.end(kill)
         log = sorted(self.model.logs)[pick % len(self.model.logs)]
-        was_longer = len(self.model.logs[log]) > kept
+        match harm:
+            case "folder":
+                shutil.rmtree(self.directory / ".toom")
+                self.model.forget_rooms()
+                warnings = 0
+            case "shortened":
+                warnings = self.shorten(log, place % 4)
+            case "torn":
+                warnings = self.tear(log, place + 1)
+            case _:
+                warnings = 0
+        assert len(self.whole.begin()) == warnings
+        self.come_again(came[: 4 - pick % 3])
+
+    def come_again(self, names: list[str]) -> None:
+        for name in names:
+            self.log_in(self.connect(3), name, PASSWORDS[name])
+
+    def shorten(self, log: int, kept: int) -> int:
+        """One line of warning, and the log goes on after the last line that is there."""
+        warnings = len(self.model.logs[log]) > kept
         self.model.shorten(log, kept)
-        name = f"SR_{log}_messagelog.txt" if log else "messagelog.txt"
-        (self.directory / name).write_bytes(self.model.files()[name].encode())
-        assert len(self.whole.begin()) == was_longer
+        (self.directory / file_of(log)).write_bytes(self.model.files()[file_of(log)].encode())
+        return warnings
 
-    @rule(end=ends, pick=picks, cut=st.integers(1, 30))
-    def a_last_line_is_half_written(self, end: str, pick: int, cut: int) -> None:
-        self.end(end)
-        log = sorted(self.model.logs)[pick % len(self.model.logs)]
-        name = f"SR_{log}_messagelog.txt" if log else "messagelog.txt"
-        number = len(self.model.logs[log]) + 1
-        with (self.directory / name).open("a") as file:
-            file.write(f"{number + 100}; 1 Jun 2022 16:00:00; Yoda; half"[:cut])
-        assert len(self.whole.begin()) == 1
+    def tear(self, log: int, cut: int) -> int:
+        number = len(self.model.logs[log]) + 100
+        with (self.directory / file_of(log)).open("a") as file:
+            file.write(f"{number}; 1 Jun 2022 16:00:00; Yoda; half"[:cut])
+        return 1
 
-    def restart(self, end: str) -> None:
-        self.end(end)
-        assert self.whole.begin() == ()
-
-    def end(self, end: str) -> None:
-        if end == "stop":
+    def end(self, kill: bool) -> None:
+        if kill:
+            self.whole.kill()
+        else:
             self.whole.stop()
             assert not list((self.directory / ".toom").glob("journal-*"))
-        else:
-            self.whole.kill()
         self.seats = []
+        self.looks = 0
         self.model.restart()
 
     @invariant()
+    def people_see_what_spec_says(self) -> None:
+        """One of those who are in looks, another one after each step."""
+        self.looks += 1
+        if not self.users:
+            return
+        seat, model = self.user(self.looks), self.model
+        since = self.whole.clock.now() - timedelta(seconds=(-1, 0, 1, 5, 10**6)[self.looks % 5])
+        broadcasts, rooms = (m.ReadMessages(choice, stamp(since)) for choice in m.LogChoice)
+        assert self.ask(seat, m.ListActive()) == model.others(seat.name)
+        assert self.ask(seat, broadcasts) == model.read_broadcasts(since)
+        assert self.ask(seat, rooms) == model.read_rooms(seat.name, since)
+
+    @invariant()
     def the_files_are_as_spec_says(self) -> None:
-        if hasattr(self, "whole"):
-            assert self.whole.files() == self.model.files()
+        assert self.whole.files() == self.model.files()
 
 
 pytestmark = pytest.mark.timeout(120 + 2 * CONFERENCES)  # seconds; each has some lives of a server
