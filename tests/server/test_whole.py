@@ -127,15 +127,21 @@ class Everybody(RuleBasedStateMachine):
 
     @rule(
         name=st.sampled_from([*NAMES, STRANGER]),
-        is_right=st.booleans(),
+        tries=st.lists(st.sampled_from(["right", "wrong", "wrong", "goes"]), max_size=8),
         is_new=st.booleans(),
-        times=st.integers(1, 5),
     )
-    def try_to_come(self, name: str, is_right: bool, is_new: bool, times: int) -> None:
-        """Somebody tries a password some times, at a terminal that was open or at new ones."""
-        for _ in range(times):
-            seat = self.connect(2) if is_new or not self.guests else self.guests[-1]
-            self.log_in(seat, name, PASSWORDS.get(name, "any") if is_right else "wrong")
+    def try_to_come(self, name: str, tries: list[str], is_new: bool) -> None:
+        """Somebody tries passwords, at a terminal that was open or at new ones, and goes again."""
+        for given in tries:
+            inside = [seat for seat in self.users if seat.name == name]
+            if given == "goes":
+                for seat in inside:
+                    self.model.leave(name)
+                    self.leave(seat)
+            else:
+                seat = self.connect(2) if is_new or not self.guests else self.guests[-1]
+                word = PASSWORDS.get(name, "any") if given == "right" else "wrong"
+                self.log_in(seat, name, word)
 
     def leave(self, seat: Seat) -> None:
         self.seats.remove(seat)
