@@ -127,7 +127,10 @@ class Everybody(RuleBasedStateMachine):
 
     @rule(
         name=st.sampled_from([*NAMES, STRANGER]),
-        tries=st.lists(st.sampled_from(["right", "wrong", "wrong", "goes"]), max_size=8),
+        tries=st.lists(
+            st.sampled_from(["right", "right", "wrong", "wrong", "wrong", "goes", "9", "1"]),
+            max_size=12,
+        ),
         is_new=st.booleans(),
     )
     def try_to_come(self, name: str, tries: list[str], is_new: bool) -> None:
@@ -138,6 +141,8 @@ class Everybody(RuleBasedStateMachine):
                 for seat in inside:
                     self.model.leave(name)
                     self.leave(seat)
+            elif given.isdigit():  # seconds; a block lasts ten
+                self.pass_time(int(given))
             else:
                 seat = self.connect(2) if is_new or not self.guests else self.guests[-1]
                 word = PASSWORDS.get(name, "any") if given == "right" else "wrong"
@@ -274,7 +279,7 @@ class Everybody(RuleBasedStateMachine):
         kill=st.booleans(),
         harm=st.sampled_from(["", "", "folder", "shortened", "torn"]),
         pick=picks,
-        place=st.integers(0, 30),
+        place=st.integers(0, 40),
     )
     def the_server_ends(self, kill: bool, harm: str, pick: int, place: int) -> None:
         """Something is done to its files meanwhile; those who were in come again."""
@@ -292,8 +297,14 @@ class Everybody(RuleBasedStateMachine):
                 warnings = self.tear(log, place + 1)
             case _:
                 warnings = 0
-        assert len(self.whole.begin()) == warnings
+        self.begin_again(warnings)
         self.come_again(came[: 4 - pick % 3])
+        if harm == "folder" and len(self.users) > 1:
+            self.build_a_room(self.users[0], [self.users[1].name])
+
+    def begin_again(self, warnings: int) -> None:
+        assert len(self.whole.begin()) == warnings
+        self.the_files_are_as_spec_says()
 
     def come_again(self, names: list[str]) -> None:
         for name in names:
