@@ -163,11 +163,12 @@ class Hub:
     # --- called by the app --------------------------------------------------------------------
 
     async def sweep(self) -> None:
-        """Drop silent clients, for ever (PROTOCOL 2.4)."""
+        """Drop silent clients, and keep hold of the directory, for ever (PROTOCOL 2.4, 6.3)."""
         while True:
             await asyncio.sleep(SWEEP_INTERVAL)
             self.drop_silent(time.monotonic())
             self._presence.retry()
+            self._store.keep_hold()
 
     def drop_silent(self, now: float) -> None:
         """Drop clients that have been silent too long (SPEC S3), or have not logged in.

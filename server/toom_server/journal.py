@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from toom_server.allocation import fill
 from toom_server.checkpoint import sync_directory
@@ -32,6 +32,7 @@ SMALLEST: Final = 16 * BLOCK  # on a disk that has hardly any room
 SHARE_OF_FREE: Final = 16  # a segment takes at most a sixteenth of what is free
 HEAD: Final = struct.Struct("<8sQ16s")  # magic; first sequence; boot
 MAGIC: Final = b"TOOMJRN1"
+KIN: Final = MAGIC[:-1]  # with another last byte it is of another version
 RECORD: Final = struct.Struct("<IIQI")  # magic; CRC of the rest; sequence; length
 RECORD_MAGIC: Final = 0x4452434A
 CHECKED_FROM: Final = 8  # bytes of a record's head that its CRC does not cover
@@ -39,6 +40,10 @@ SPARE: Final = "spare"  # the file that will be the next segment
 WRITTEN: Final = "written"  # the file that tells up to which record the text logs are written
 NUMBER: Final = struct.Struct("<Q")  # what is in it
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")  # random(4): another one after each boot
+
+
+class AnotherVersion(ValueError):
+    """A segment was written by another version of the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,14 @@ class Record:
     sequence: int
     payload: bytes
     same_boot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What a start leaves out."""
+
+    is_torn: bool  # a record was being written when the server ended
+    lost: int  # whole records behind one that is damaged or missing
 
 
 def boot() -> bytes:
@@ -94,7 +107,11 @@ class Journal:
     # --- at the start -------------------------------------------------------------------------
 
     def records(self, after: int) -> Iterator[Record]:
-        """Yield every record later than `after`, in order, up to the first that is not whole."""
+        """Yield every record later than `after`, in order, up to the first that is not whole.
+
+        Raises:
+            AnotherVersion: somebody must start the server that wrote it.
+        """
         expected: int | None = None
         for first, path in sorted(self._names()):
             if expected is not None and first != expected:
@@ -106,6 +123,22 @@ class Journal:
                 expected += 1
                 if record.sequence > after:
                     yield record
+
+    def behind(self, last: int) -> Behind:
+        """Look at what stands behind record `last`, the last one that is whole."""
+        torn, lost = False, 0
+        for _, path in sorted(self._names()):
+            with path.open("rb") as file:
+                for offset in range(BLOCK, path.stat().st_size, BLOCK):
+                    file.seek(offset)
+                    head = file.read(RECORD.size)
+                    if len(head) < RECORD.size or RECORD.unpack(head)[0] != RECORD_MAGIC:
+                        continue
+                    file.seek(offset)
+                    record = _next_record(file, same_boot=False)
+                    torn |= record is None
+                    lost += record is not None and record.sequence > last
+        return Behind(torn, lost)
 
     @property
     def written(self) -> int:
@@ -304,13 +337,24 @@ class Journal:
             if len(head) < BLOCK:
                 return
             magic, _, its_boot = HEAD.unpack_from(head)
+            if magic != MAGIC and magic.startswith(KIN):
+                raise AnotherVersion(f"{path.name} is of another version")
             if magic != MAGIC:
                 return
-            while len(head := file.read(RECORD.size)) == RECORD.size:
-                magic, crc, sequence, length = RECORD.unpack(head)
-                payload = file.read(length) if magic == RECORD_MAGIC else b""
-                is_whole = magic == RECORD_MAGIC and len(payload) == length
-                if not is_whole or zlib.crc32(payload, zlib.crc32(head[CHECKED_FROM:])) != crc:
-                    return
-                yield Record(sequence, payload, its_boot == self._boot)
-                file.seek(-(RECORD.size + length) % BLOCK, os.SEEK_CUR)
+            while record := _next_record(file, its_boot == self._boot):
+                yield record
+
+
+def _next_record(file: BinaryIO, same_boot: bool) -> Record | None:
+    """Read the record that begins here, and go behind it; None: there is none that is whole."""
+    head = file.read(RECORD.size)
+    if len(head) < RECORD.size:
+        return None
+    magic, crc, sequence, length = RECORD.unpack(head)
+    if magic != RECORD_MAGIC:
+        return None
+    payload = file.read(length)
+    if len(payload) < length or zlib.crc32(payload, zlib.crc32(head[CHECKED_FROM:])) != crc:
+        return None
+    file.seek(-(RECORD.size + length) % BLOCK, os.SEEK_CUR)
+    return Record(sequence, payload, same_boot)

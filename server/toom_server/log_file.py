@@ -11,17 +11,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Final
 
-from toom_protocol.errors import MalformedLine
-from toom_protocol.lines import Post, parse_post
+from toom_protocol.lines import Post
 from toom_server.allocation import take_ahead
 from toom_server.entries import LastPost
+from toom_server.log_scan import Scan, read_line, scan
 from toom_server.tails import Tail
 from toom_server.time_index import Indexed, TimeIndex, second_of
 
 BLOCK: Final = 24 * 1024  # bytes told at a time; with a longest line it stays below a frame's field
 LONGEST_LINE: Final = 16 * 1024  # bytes; a message of SPEC S5 and a name of PROTOCOL 7.2 fit
 LOG_MODE: Final = 0o644  # people read the logs
-NEWLINE: Final = ord("\n")
 INDEX_EVERY: Final = 1 << 20  # bytes of a log that are worth an index; less is read in no time
 PLACES: Final = 32  # of an index that are compared with the log
 NOTHING: Final[Mapping[int, bytes]] = MappingProxyType({})
@@ -39,6 +38,7 @@ class LogFile:
         self._room = 0  # up to which size the disk has room for sure
         self._times = TimeIndex()
         self._indexed_to = 0  # up to which size an index has been written
+        self._seen = Scan()  # by `look`, until it is mended
 
     def load(
         self,
@@ -48,47 +48,81 @@ class LogFile:
     ) -> list[str]:
         """Read the file, repair a half-written last line, and say what was odd.
 
+        Args: as of `look` and `torn_post`.
+        """
+        self.look(index)
+        return self.mend(self.torn_post(acknowledged, journal))
+
+    def look(self, index: Path | None = None, upto: int | None = None) -> None:
+        """Read the file, and change nothing; `mend` must follow before anything is appended.
+
+        Args:
+            index: a file with what `indexed` gave once; it may be missing.
+            upto: as if the log had so many bytes; all of them: None.
+        """
+        self._times, self._room, self._indexed_to = TimeIndex(), 0, 0
+        self._seen = Scan()
+        with suppress(FileNotFoundError), self.path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size if upto is None else upto
+            begin = self._restore(file, index, size)
+            self._seen = scan(file, self._times, begin, size)
+        self.last, self.size = self._seen.last, self._seen.size
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether `look` has seen a last line without newline."""
+        return bool(self._seen.torn)
+
+    @property
+    def full_size(self) -> int:
+        """The size when that line has its newline."""
+        return self.size + len(self._seen.torn) + self.is_torn
+
+    def torn_post(
+        self, acknowledged: int | None, journal: Mapping[int, bytes] = NOTHING
+    ) -> Post | None:
+        """Give the message of the line without newline that `look` has seen; None: it is torn.
+
         Args:
             acknowledged: the last number whose reply may have left the server; None: not known.
-            journal: lines by number that the journal has; a half of one is cut off, whatever was
+            journal: lines by number that the journal has; a half of one is torn, whatever was
                 acknowledged.
-            index: a file with what `indexed` gave once; it may be missing.
         Source: SPEC S13, PROTOCOL 6.3.
         """
-        warnings: list[str] = []
-        odd = 0
-        is_repaired = False
-        offset = self._restore(index)
-        number, stamp = self.last.number, b""
-        if self.path.exists():
-            with self.path.open("r+b") as file:
-                file.seek(offset)
-                for raw in file:
-                    if stamp and _continues(raw, number + 1, stamp):  # most lines: quick
-                        number += 1
-                        offset += len(raw)
-                        continue
-                    self.last = LastPost(number, self.last.at)
-                    post = _read(raw)
-                    if not raw.endswith(b"\n"):
-                        whole = raw + b"\n"
-                        if post is not None and journal.get(post.number, whole) != whole:
-                            acknowledged = 0
-                        raw, warning = self._repair(file.fileno(), offset, raw, post, acknowledged)
-                        warnings.append(warning)
-                        is_repaired = True
-                    if raw and post is None:
-                        odd += 1
-                    elif raw and post is not None:
-                        self._index(post, offset)
-                        number, stamp = post.number, raw.split(b"; ", 2)[1]
-                    offset += len(raw)
-                    if is_repaired:
-                        break  # the newline just written is no line of its own
-        self.last = LastPost(number, self.last.at)
-        self.size = offset
-        if odd:
+        post = read_line(self._seen.torn)
+        if post is None:
+            return None
+        whole = self._seen.torn + b"\n"
+        if journal.get(post.number, whole) != whole:
+            return None
+        if acknowledged is None:  # a log alone: a whole line that follows the one before is kept
+            return post if self.last.number in (0, post.number - 1) else None
+        return post if post.number <= acknowledged else None
+
+    def mend(self, torn_post: Post | None) -> list[str]:
+        """Finish the last line, or cut it off, and say what `look` found odd.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        warnings = []
+        with suppress(FileNotFoundError), self.path.open("r+b") as file:
+            if self.is_torn:
+                if torn_post is None:
+                    file.truncate(self.size)
+                    what = "a half-written last line was cut off."
+                else:
+                    self._index(torn_post, self.size)
+                    self.size = self.full_size
+                    file.seek(self.size - 1)
+                    file.write(b"\n")
+                    file.flush()
+                    what = "the last line had no newline; it has one now."
+                os.fsync(file.fileno())
+                warnings.append(f"{self.path.name}: {what}")
+        if odd := self._seen.odd:
             warnings.append(f"{self.path.name}: {odd} lines are no messages and are left alone.")
+        self._seen = Scan()
         return warnings
 
     def indexed(self) -> bytes | None:
@@ -98,24 +132,17 @@ class LogFile:
         self._indexed_to = self.size
         return self._times.encode(Indexed(self.size, self.last.number, self.last.at))
 
-    def _restore(self, index: Path | None) -> int:
-        """Begin from an index, if the log is still the one that it tells about.
-
-        Returns:
-            The offset from which the log must be read; 0 when there is no such index.
-        """
-        self._times, self._room, self._indexed_to = TimeIndex(), 0, 0
-        self.last = LastPost()
+    def _restore(self, file: BinaryIO, index: Path | None, size: int) -> Scan:
+        """Give what an index tells of the log, if this is still the one that it tells about."""
         if index is None:
-            return 0
-        with suppress(OSError), self.path.open("rb") as file:
+            return Scan()
+        with suppress(OSError):
             what = self._times.decode(index.read_bytes())
-            if what is not None and _is_still_so(file, self._times, what):
-                self.last = LastPost(what.number, what.at)
+            if what is not None and what.size <= size and _is_still_so(file, self._times, what):
                 self._indexed_to = what.size
-                return what.size
+                return Scan(what.size, LastPost(what.number, what.at))
         self._times = TimeIndex()
-        return 0
+        return Scan()
 
     def prepare(self, length: int) -> bool:
         """See to it that so many bytes can be appended.
@@ -227,31 +254,6 @@ class LogFile:
         self._times.note(second_of(latest), offset)
         self.last = LastPost(self.last.number, latest)
 
-    def _repair(
-        self, handle: int, offset: int, raw: bytes, post: Post | None, acknowledged: int | None
-    ) -> tuple[bytes, str]:
-        """Finish a last line that is whole but for its newline; cut off one that is torn."""
-        if acknowledged is None:  # a log alone: a whole line that follows the one before is kept
-            is_kept = post is not None and self.last.number in (0, post.number - 1)
-        else:
-            is_kept = post is not None and post.number <= acknowledged
-        if is_kept:
-            os.pwrite(handle, b"\n", offset + len(raw))
-            os.fsync(handle)
-            return raw + b"\n", f"{self.path.name}: the last line had no newline; it has one now."
-        os.ftruncate(handle, offset)
-        os.fsync(handle)
-        return b"", f"{self.path.name}: a half-written last line was cut off."
-
-
-def _continues(raw: bytes, number: int, stamp: bytes) -> bool:
-    """Whether a line is the message of this number and timestamp, in its usual form."""
-    head = b"%d; %b; " % (number, stamp)
-    if not raw.startswith(head) or raw[-1] != NEWLINE:
-        return False
-    end_of_name = raw.find(b";", len(head))
-    return end_of_name > len(head) and raw[end_of_name + 1 : end_of_name + 2] == b" "
-
 
 def _is_still_so(file: BinaryIO, times: TimeIndex, what: Indexed) -> bool:
     """Whether a log has what an index tells: the last message, and some of its places.
@@ -263,7 +265,7 @@ def _is_still_so(file: BinaryIO, times: TimeIndex, what: Indexed) -> bool:
     end = file.read(min(LONGEST_LINE, what.size))
     if not end.endswith(b"\n") or file.tell() != what.size:  # or it is shorter by now
         return False
-    post = _read(end[:-1].split(b"\n")[-1])
+    post = read_line(end[:-1].split(b"\n")[-1])
     if post is None or post.number != what.number:
         return False
     if not times.offsets:
@@ -274,17 +276,10 @@ def _is_still_so(file: BinaryIO, times: TimeIndex, what: Indexed) -> bool:
         file.seek(max(0, offset - 1))
         if offset and file.read(1) != b"\n":
             return False
-        post = _read(file.readline(LONGEST_LINE))
+        post = read_line(file.readline(LONGEST_LINE))
         if post is None or second_of(post.at) != times.seconds[position]:
             return False
     return True
-
-
-def _read(raw: bytes) -> Post | None:
-    try:
-        return parse_post(raw.decode(errors="replace").rstrip("\r\n"))
-    except MalformedLine:
-        return None
 
 
 def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:

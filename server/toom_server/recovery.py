@@ -25,6 +25,7 @@ class Replay:
 
     Attributes:
         sequence: of the last record.
+        count: how many records there are.
         lines: by log, each in order.
         rooms: in order of their making.
         sure: by log, the last number whose line had been written before the server ended.
@@ -32,6 +33,7 @@ class Replay:
     """
 
     sequence: int
+    count: int = 0
     lines: dict[int, list[Line]] = field(default_factory=lambda: defaultdict(list))
     rooms: dict[int, tuple[str, ...]] = field(default_factory=dict)
     sure: dict[int, int] = field(default_factory=dict)
@@ -47,6 +49,7 @@ def gather(records: Iterable[Record], checkpoint: Checkpoint, written: int) -> R
     replay = Replay(checkpoint.sequence)
     for record in records:
         replay.sequence = record.sequence
+        replay.count += 1
         replay.same_boot &= record.same_boot
         for item in decode(record.payload):
             if isinstance(item, Room):
@@ -58,31 +61,33 @@ def gather(records: Iterable[Record], checkpoint: Checkpoint, written: int) -> R
     return replay
 
 
-def mend_tail(path: Path, extent: Extent, lines: list[Line]) -> None:
-    """After a loss of power: make what follows the checkpoint in a log what it should be.
+def rest_after_power_loss(
+    path: Path, extent: Extent, lines: list[Line]
+) -> tuple[int | None, list[Line]]:
+    """After a loss of power: what must follow the checkpoint in a log.
 
     A log that is shorter than its checkpoint was shortened by somebody, and is left alone; so is
     one in which no line ends where the checkpoint says.
+
+    Returns:
+        Up to which size the log is as it should be, and the lines that belong behind it; None when
+        it is left alone.
     """
     try:
-        with path.open("r+b") as file:
-            size = file.seek(0, os.SEEK_END)
-            if size < extent.size:
-                return
-            file.seek(max(0, extent.size - 1))
-            if extent.size and file.read(1) != b"\n":
-                return
-            tail = file.read()
-            good = 0
-            missing = list(lines)
-            while missing and tail.startswith(missing[0].text, good):
-                good += len(missing.pop(0).text)
-            if missing:
-                file.truncate(extent.size + good)
-                file.seek(0, os.SEEK_END)
-                file.write(b"".join(line.text for line in missing))
+        file = path.open("rb")
     except FileNotFoundError:
-        return
+        return (0, lines) if lines and not extent.size else (None, [])
+    with file:
+        if file.seek(0, os.SEEK_END) < extent.size:
+            return None, []
+        file.seek(max(0, extent.size - 1))
+        if extent.size and file.read(1) != b"\n":
+            return None, []
+        tail = file.read()
+    good, missing = 0, list(lines)
+    while missing and tail.startswith(missing[0].text, good):
+        good += len(missing.pop(0).text)
+    return (extent.size + good, missing) if missing else (None, [])
 
 
 def missing_lines(lines: list[Line], last: int, sure: int) -> list[Line] | None:

@@ -19,25 +19,30 @@ class RoomsFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.rooms: Rooms = {}
+        self.broken = 0  # lines that are no rooms, when `look` was called
+        self._is_ragged = False  # it must be written anew before anything is appended
         self._room = 0  # up to which size the disk has room for sure
 
-    def load(self) -> list[str]:
-        """Read the file and say what was odd; what is no room is taken out of it."""
-        self.rooms = {}
+    def look(self) -> None:
+        """Read the file, and change nothing."""
+        self.rooms, self.broken, self._is_ragged = {}, 0, False
         if not self._path.exists():
-            return []
+            return
         content = self._path.read_bytes()
-        broken = 0
         for raw in content.split(b"\n"):
             try:
                 room_id, members = _parse_room(raw)
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                broken += bool(raw)
+                self.broken += bool(raw)
             else:
                 self.rooms[room_id] = members
-        if broken or (content and not content.endswith(b"\n")):
+        self._is_ragged = bool(self.broken or (content and not content.endswith(b"\n")))
+
+    def mend(self) -> list[str]:
+        """Take out of the file what `look` found to be no room, and say so."""
+        if self._is_ragged:
             self.rewrite()
-        return [".toom/rooms: a line that is no room was left out."] * broken
+        return [".toom/rooms: a line that is no room was left out."] * self.broken
 
     def prepare(self, rooms: Rooms) -> None:
         """See to it that rooms can be appended.

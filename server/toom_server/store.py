@@ -9,7 +9,6 @@ no sync of their own, since a start completes them from the journal.
 import errno
 import fcntl
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,22 +19,21 @@ from logging import ERROR, WARNING
 from pathlib import Path
 from typing import Final, Protocol
 
-from toom_protocol.lines import parse_post
 from toom_server import checkpoint
 from toom_server.checkpoint import Checkpoint, Extent, sync_directory
-from toom_server.entries import BROADCASTS, Entry, History, PostEntry, RoomEntry
+from toom_server.entries import BROADCASTS, Entry, History, RoomEntry
 from toom_server.events import tell
-from toom_server.journal import Journal
+from toom_server.journal import AnotherVersion, Journal
 from toom_server.log_file import LOG_MODE, LogFile
+from toom_server.mending import foresee
 from toom_server.records import BadRecord, encode
-from toom_server.recovery import Replay, gather, mend_tail, missing_lines
 from toom_server.rooms_file import RoomsFile
+from toom_server.survey import HIDDEN, Survey, log_path, survey
 from toom_server.tails import Tail, tails_of
 from toom_server.userlog_file import UserLogFile
 
 FEW_LOGS: Final = 32  # descriptors of logs, where nobody says how many
 CHECKPOINT_AGAIN: Final = 5.0  # seconds after the disk has refused one
-ROOM_LOG: Final = re.compile(r"SR_([1-9][0-9]{0,17})_messagelog\.txt")
 
 
 class Durability(StrEnum):
@@ -90,6 +88,9 @@ class Store(Protocol):
             StoreError: the earlier list is still shown.
         """
 
+    def keep_hold(self) -> None:
+        """See to it that no other server can work here; called now and then."""
+
     def read(self, log: int, since: datetime) -> Iterator[bytes]:
         """Yield blocks of whole lines of a log that are later than a time."""
 
@@ -122,7 +123,7 @@ class FileStore:
             open_logs: how many logs may have a descriptor between two batches.
         """
         self._directory = directory
-        self._hidden = directory / ".toom"
+        self._hidden = directory / HIDDEN
         self._rooms = RoomsFile(self._hidden / "rooms")
         self._userlog = UserLogFile(directory / "userlog.txt", self._hidden / "userlog.new")
         self._logs: dict[int, LogFile] = {}
@@ -139,6 +140,8 @@ class FileStore:
         self._was_edited = False  # a checkpoint tells a size that is no longer so
         self._batch: _Batch | None = None
         self._lock = -1
+        self._lock_identity = (0, 0)  # device and inode
+        self._is_whole = True  # the hidden folder lacks nothing, as far as is known
 
     def load(self) -> History:
         """Read and repair the directory (SPEC S13, PROTOCOL 6.3).
@@ -149,31 +152,26 @@ class FileStore:
         """
         self._hidden.mkdir(mode=0o700, exist_ok=True)
         self._take_lock()
-        before = checkpoint.read(self._hidden)
+        self._rooms.look()
         try:
-            since = before or Checkpoint()
-            replay = gather(self._journal.records(since.sequence), since, self._journal.written)
-        except BadRecord as exc:
+            found = survey(self._directory, self._journal, self._rooms.rooms)
+        except (BadRecord, AnotherVersion) as exc:
             raise OSError(errno.EINVAL, f".toom/journal cannot be read: {exc}") from exc
-        warnings = self._rooms.load()
+        warnings = self._rooms.mend()
+        replay = found.replay
         lost = {key: who for key, who in replay.rooms.items() if key not in self._rooms.rooms}
         if lost:
             self._rooms.append(lost)
-        rooms = dict(self._rooms.rooms)
-        names = [ROOM_LOG.fullmatch(path.name) for path in self._directory.iterdir()]
-        room_ids = {int(name[1]) for name in names if name}
-        is_new = before is None and replay.sequence == 0
-        for log in sorted({BROADCASTS} | set(rooms) | room_ids | set(replay.lines)):
-            known = None if is_new else since.logs.get(log, Extent())
-            warnings += self._load_log(log, known, replay, is_room=log in rooms)
+        for log in found.logs:
+            warnings += self._load_log(log, found)
         self._dirty |= set(replay.lines)
         self._write_checkpoint(self._snapshot(replay.sequence))
         self._journal.begin(replay.sequence)
         self._userlog.replace(b"")
         return History(
-            rooms=rooms,
+            rooms=dict(self._rooms.rooms),
             last={log: file.last for log, file in self._logs.items()},
-            next_room_id=max(set(rooms) | room_ids, default=0) + 1,
+            next_room_id=max(found.logs) + 1,
             warnings=tuple(warnings),
         )
 
@@ -250,11 +248,24 @@ class FileStore:
 
     def publish(self, userlog: bytes) -> None:
         """Replace userlog.txt (SPEC S3)."""
+        if not self._has_lock() and os.path.exists(self._lock_path):
+            raise StoreError("Another server works in this directory.")
         try:
             self._hidden.mkdir(mode=0o700, exist_ok=True)  # the next batch makes the rest of it
             self._userlog.replace(userlog)
         except OSError as exc:
             raise StoreError(f"The server's disk refuses: {exc.strerror}.") from exc
+
+    def keep_hold(self) -> None:
+        """Take the lock again that was deleted with `.toom/`; each batch does so too."""
+        if self._batch is not None:
+            return
+        was_whole = self._is_whole
+        try:
+            self._remake_hidden()
+        except OSError as exc:  # the next batch is refused, with the reason
+            if was_whole:
+                tell(ERROR, "not-stored", file=".toom/lock", why=exc.strerror)
 
     def read(self, log: int, since: datetime) -> Iterator[bytes]:
         """Yield blocks of whole lines, from the file itself."""
@@ -276,6 +287,7 @@ class FileStore:
         except OSError as exc:  # the next start empties it
             tell(ERROR, "not-stored", file="userlog.txt", why=exc.strerror)
         os.close(self._lock)
+        self._lock = -1
 
     # --- a batch ------------------------------------------------------------------------------
 
@@ -363,7 +375,7 @@ class FileStore:
     # --- load ---------------------------------------------------------------------------------
 
     def _take_lock(self) -> None:
-        lock = os.open(self._hidden / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        lock = os.open(self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -371,60 +383,51 @@ class FileStore:
             raise DirectoryInUse(
                 errno.EBUSY, f"another server works in {self._directory}"
             ) from None
-        self._lock = lock
+        if self._lock >= 0:
+            os.close(self._lock)
+        there = os.fstat(lock)
+        self._lock, self._lock_identity = lock, (there.st_dev, there.st_ino)
+
+    def _has_lock(self) -> bool:
+        """Whether the lock that we hold is the one that another server would try to take."""
+        try:
+            there = os.stat(self._lock_path)  # three times quicker than a Path
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == self._lock_identity
 
     def _remake_hidden(self) -> None:
         """Make `.toom/` anew when it was deleted, with all that is known (PROTOCOL 6.3)."""
-        if os.path.exists(self._lock_path):  # noqa: PTH110  # three times quicker than a Path
+        has_lock = self._has_lock()
+        if has_lock and self._is_whole:
             return
-        tell(WARNING, "hidden-folder-gone")
-        self._hidden.mkdir(mode=0o700, exist_ok=True)
-        lost = self._lock
-        self._take_lock()
-        os.close(lost)
+        if not has_lock:
+            self._is_whole = False  # until all is made: what fails is tried again
+            self._hidden.mkdir(mode=0o700, exist_ok=True)
+            self._take_lock()
+            tell(WARNING, "hidden-folder-gone")
         self._rooms.rewrite()
         self._write_checkpoint(self._snapshot(self._journal.sequence))
         self._journal.begin(self._journal.sequence)
+        self._is_whole = True
 
-    def _load_log(
-        self, key: int, known: Extent | None, replay: Replay, *, is_room: bool
-    ) -> list[str]:
-        """Read one log and complete it; `known` is what a checkpoint says of it."""
+    def _load_log(self, key: int, found: Survey) -> list[str]:
+        """Read one log and complete it."""
         log = LogFile(self._path(key))
-        is_there = log.path.exists() or key in replay.rooms
-        lines = replay.lines.get(key, [])
-        if known is not None and not replay.same_boot:
-            if not log.path.exists() and not known.number:
-                log.path.touch(LOG_MODE)
-            mend_tail(log.path, known, lines)
-        mark = None if known is None else max([known.number, *(line.number for line in lines)])
-        texts = {line.number: line.text for line in lines}
-        warnings = log.load(mark, texts, self._hidden / f"index-{key}")
+        is_there = log.path.exists() or key in found.replay.rooms
+        index = self._hidden / f"index-{key}"
+        mending = foresee(log, key, found.known(key), found.replay, index)
+        warnings = mending.carry_out()
         self._logs[key] = log
-        least = replay.sure.get(key, known.number if known else 0)
-        missing = missing_lines(lines, log.last.number, least if replay.same_boot else 0)
-        if missing and (replay.same_boot or not known or log.size >= known.size):
-            posts = [parse_post(line.text.decode().removesuffix("\n")) for line in missing]
-            tail = tails_of(
-                PostEntry(key, post.number, post.at, post.username, post.text, 0) for post in posts
-            )[key]
-            log.prepare(len(tail.content))
-            log.append(tail, tail.content)
-            log.close()
-        if mark is not None and log.last.number < mark:
-            warnings.append(
-                f"{log.path.name}: #{mark} had been acknowledged, but the log ends at "
-                f"#{log.last.number}: it was deleted or shortened; going on from there."
-            )
-        elif is_room and not is_there:
+        is_room = key in found.rooms
+        if is_room and not is_there and not mending.shortened:
             warnings.append(f"{log.path.name}: the log of room {key} is gone; beginning a new one.")
         if (is_room or key == BROADCASTS) and not log.path.exists():
             log.path.touch(LOG_MODE)
         return warnings
 
     def _path(self, log: int) -> Path:
-        name = "messagelog.txt" if log == BROADCASTS else f"SR_{log}_messagelog.txt"
-        return self._directory / name
+        return log_path(self._directory, log)
 
 
 class _Undo:

@@ -29,15 +29,16 @@ PASSWORD = "pw"
 class Wire(asyncio.Transport):
     """The server's end of a connection; keeps what the server says."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, address: str = "10.0.0.1") -> None:
         super().__init__()
+        self._address = address
         self.protocol = Connection(hub)
         self.said = b""
         self._closing = False
         self.protocol.connection_made(self)
 
     def get_extra_info(self, name: str, default: object = None) -> object:
-        return ("10.0.0.1", 4711) if name == "peername" else default
+        return (self._address, 4711) if name == "peername" else default
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self._closing

@@ -23,6 +23,8 @@ TARGETS: Final = {  # sources, and the sections of SPEC.md that tell what they d
     **dict.fromkeys((f"{SERVER}/accounts.py", f"{SERVER}/doorkeeper.py"), "S2"),
     f"{SERVER}/store.py": "S3 S6 S8 S9 S10 S13",
     f"{SERVER}/log_file.py": "S4 S6 S9 S10 S13",
+    f"{SERVER}/log_scan.py": "S4 S6 S9 S10 S13",
+    f"{SERVER}/mending.py": "S13",
     f"{SERVER}/rooms_file.py": "S8 S13",
     **{
         f"{TRANSFER}/{stem}.py": "S11 S12"

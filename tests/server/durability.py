@@ -8,6 +8,7 @@ from toom_protocol.lines import Post
 # `make kills` asks for the 500 of the promise; `make test` has no time for them.
 MANY: Final = int(os.environ.get("TOOM_KILLS", "0"))
 KILLS: Final = MANY or 10
+CONFERENCES: Final = MANY or 10
 SEEDS_OF_POWER: Final = range(MANY or 40)
 
 

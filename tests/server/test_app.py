@@ -6,33 +6,20 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
+from tests.server.programs import SERVER, free_port, serving, start, wait_for_listening
 from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, Decoder, encode
 from toom_scenarios.deadline import Deadline, wait_for
 
-SERVER = [sys.executable, str(Path(__file__).parents[2] / "server" / "server.py")]
 INVALID = (
     "Invalid number of allowed failed consecutive attempt: {}. "
     "The valid value of argument number is an integer between 1 and 5"
 )
-
-
-def start(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*SERVER, *arguments],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("value", ["0", "6", "2.5", "+3", "x", "-1", "-x", "", "3 ", "٣", "03"])
@@ -127,26 +114,6 @@ def test_standard_streams_that_are_closed(tmp_path: Path) -> None:
     assert (server.returncode, "Traceback" in complaints) == (0, False)
 
 
-@contextlib.contextmanager
-def serving(directory: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server with the account `Yoda jedi`, ended by SIGTERM."""
-    (directory / "credentials.txt").write_text("Yoda jedi\n")
-    with subprocess.Popen(
-        [*SERVER, port := free_port(), "3", *more],
-        cwd=directory,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        try:
-            wait_for_listening(server)
-            yield server, int(port)
-            server.terminate()
-            assert server.wait(20) == 0
-        finally:
-            server.kill()
-
-
 def next_event(server: subprocess.Popen[str], *words: str) -> str:
     assert server.stderr is not None
     while not any(f"event={word}" in (line := server.stderr.readline()) for word in words):
@@ -155,7 +122,7 @@ def next_event(server: subprocess.Popen[str], *words: str) -> str:
 
 
 def test_a_hang_up_has_the_accounts_read_again(tmp_path: Path) -> None:
-    with serving(tmp_path) as (server, port):
+    with serving(tmp_path) as (server, port, _said):
         (tmp_path / "credentials.txt").write_text("Yoda jedi\nHan jedi\n")
         server.send_signal(signal.SIGHUP)
         assert "accounts=2" in next_event(server, "accounts-reread")
@@ -163,7 +130,7 @@ def test_a_hang_up_has_the_accounts_read_again(tmp_path: Path) -> None:
 
 
 def test_accounts_that_cannot_be_read_again_stay_as_they_were(tmp_path: Path) -> None:
-    with serving(tmp_path) as (server, port):
+    with serving(tmp_path) as (server, port, _said):
         (tmp_path / "credentials.txt").write_text("Yoda jedi\nHan\n")
         server.send_signal(signal.SIGHUP)
         assert "credentials.txt, line 2" in next_event(server, "accounts-not-reread")
@@ -176,7 +143,7 @@ def test_many_clients_are_let_go_within_five_seconds(tmp_path: Path) -> None:
         "".join(f"{n}; 1 Jan 2026 00:00:00; Yoda; {'x' * 4000}\n" for n in range(1, 4001))
     )
     with (
-        serving(tmp_path) as (server, port),
+        serving(tmp_path) as (server, port, _said),
         contextlib.ExitStack() as stack,
     ):
         idle = [
@@ -235,7 +202,7 @@ def test_the_log_as_json(tmp_path: Path) -> None:
 
 def test_metrics_and_health(tmp_path: Path) -> None:
     pytest.importorskip("prometheus_client")
-    with serving(tmp_path, "--metrics", where := free_port()) as (_server, port):
+    with serving(tmp_path, "--metrics", where := free_port()) as (_server, port, _said):
         log_in(port, "Yoda", m.Broadcast("hello"))
         with urlopen(f"http://127.0.0.1:{where}/metrics", timeout=20) as page:
             told = page.read().decode()
@@ -269,7 +236,7 @@ def test_a_directory_is_looked_through_without_a_port(tmp_path: Path) -> None:
     done = start(tmp_path, "--check")
     assert (done.returncode, done.stderr) == (0, "")
     (tmp_path / "credentials.txt").write_text("Yoda\n")
-    (tmp_path / "messagelog.txt").write_text("1; 24 Nov 2026 10:00:00; Yoda; to")
+    (tmp_path / "messagelog.txt").write_text("1; 24 Nov 2026 10:00:00; Yoda\n")
     done = start(tmp_path, "--check")
     assert done.returncode == 1
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == [
@@ -277,17 +244,6 @@ def test_a_directory_is_looked_through_without_a_port(tmp_path: Path) -> None:
         "messagelog.txt, line 1",
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["credentials.txt", "messagelog.txt"]
-
-
-def free_port() -> str:
-    with socket.create_server(("0.0.0.0", 0)) as sock:
-        return str(sock.getsockname()[1])
-
-
-def wait_for_listening(server: subprocess.Popen[str]) -> None:
-    assert server.stderr is not None
-    while "event=listening" not in (line := server.stderr.readline()):
-        assert line, "the server has ended"
 
 
 def log_in(port: int, name: str, *later: m.Request) -> list[object]:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import random
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -16,12 +15,12 @@ import pytest
 
 from tests.doubles.patience import wait_until
 from tests.server.durability import KILLS, check_log
+from tests.server.programs import SERVER
 from tests.server.running import BareClient
 from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE
 from toom_protocol.lines import parse_post
 
-SERVER: Final = str(Path(__file__).parents[2] / "server" / "server.py")
 HOST: Final = "127.0.0.1"
 USERS: Final = ("Yoda", "Han", "Luke", "Leia", "Obi-wan")
 SEED: Final = 20220601
@@ -50,7 +49,7 @@ async def server(directory: Path) -> AsyncIterator[tuple[int, subprocess.Popen[b
     log = directory / "stderr"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, SERVER, str(port), "5", "--directory", directory, "--host", HOST],
+            [*SERVER, str(port), "5", "--directory", directory, "--host", HOST],
             stdout=subprocess.DEVNULL,
             stderr=stderr,
         )

@@ -1,6 +1,7 @@
 """The server over real sockets: SPEC S3, S11, S13; PROTOCOL 2.3, 2.4, 2.5, 3.2, 4.3, 7.4."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -16,7 +17,7 @@ from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT
 from toom_server.connection import MAX_UNANSWERED
 from toom_server.doorway import Doorway
 from toom_server.entries import Entry
-from toom_server.store import FileStore, StoreError
+from toom_server.store import DirectoryInUse, FileStore, StoreError
 
 EPOCH = "1 Jan 1970 00:00:00"
 
@@ -357,3 +358,23 @@ def test_who_comes_when_all_places_are_taken_is_told_and_sent_away(
         await han.log_in("Han")
 
     play(tmp_path, story, doorway=doorway)
+
+
+def test_a_lock_that_was_deleted_is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PROTOCOL 6.3: nobody need say anything for it."""
+    monkeypatch.setattr("toom_server.hub.SWEEP_INTERVAL", 0.01)
+
+    async def story(server: Running) -> None:
+        yoda = await server.client()
+        sweep = asyncio.create_task(server.hub.sweep())
+        shutil.rmtree(tmp_path / ".toom")
+        async with asyncio.timeout(PATIENCE):
+            while not (tmp_path / ".toom" / "checkpoint").exists():
+                await yoda.ask(m.Ping())
+        with pytest.raises(DirectoryInUse):
+            FileStore(tmp_path).load()
+        sweep.cancel()
+
+    play(tmp_path, story)

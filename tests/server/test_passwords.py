@@ -5,20 +5,19 @@ import base64
 import hashlib
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from tests.server.programs import SERVER
 from tests.server.running import PATIENCE, Running, running
 from toom_protocol import messages as m
 from toom_server.accounts import Accounts, BadCredentials
 from toom_server.passwords import fault_of_hash, matches, new_hash
 
 Dialogue = Callable[[Running], Awaitable[None]]
-SERVER = [sys.executable, str(Path(__file__).parents[2] / "server" / "server.py")]
 RFC_7914 = bytes.fromhex(  # section 12, the third vector; its first 32 bytes are the hash so long
     "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"
     "d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887"

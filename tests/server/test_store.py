@@ -321,6 +321,61 @@ def test_the_hidden_folder_is_made_anew_with_what_is_known(
     assert (set(history.rooms), history.last[0].number) == ({1, 2}, 2)
 
 
+def test_a_lock_that_was_deleted_is_taken_again(directory: Path, store: FileStore) -> None:
+    store.commit([room(1), said(1)])
+    shutil.rmtree(directory / ".toom")
+    store.keep_hold()
+    with pytest.raises(DirectoryInUse):
+        FileStore(directory).load()
+    assert set(kill(directory, store).rooms) == {1}
+
+
+def test_the_hidden_folder_is_left_alone_while_a_batch_is_under_way(
+    directory: Path, store: FileStore
+) -> None:
+    store.begin([said(1)])
+    shutil.rmtree(directory / ".toom")
+    store.keep_hold()
+    assert not (directory / ".toom").exists()
+    store.finish()
+    store.keep_hold()
+    assert kill(directory, store).last[0].number == 1
+
+
+def test_what_could_not_be_made_anew_is_made_later(
+    directory: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.commit([room(1)])
+    shutil.rmtree(directory / ".toom")
+    monkeypatch.setattr(os, "fdatasync", failing(NO_SPACE, os.fdatasync, 1))
+    store.keep_hold()
+    monkeypatch.undo()
+    assert not (directory / ".toom" / "checkpoint").exists()
+    store.keep_hold()
+    assert (directory / ".toom" / "checkpoint").exists()
+    assert set(kill(directory, store).rooms) == {1}
+
+
+def test_a_server_whose_directory_was_taken_writes_nothing_there(
+    directory: Path, store: FileStore
+) -> None:
+    store.commit([said(1)])
+    shutil.rmtree(directory / ".toom")
+    other = FileStore(directory)
+    other.load()
+    other.publish(b"the other's")
+    store.keep_hold()
+    with pytest.raises(StoreError, match="another server works"):
+        store.commit([said(2)])
+    with pytest.raises(StoreError, match="Another server works"):
+        store.publish(b"ours")
+    assert (directory / "userlog.txt").read_bytes() == b"the other's"
+    other.commit([said(2, "the other's")])
+    other.close()
+    store.commit([said(3)])
+    assert read_numbers(store) == [1, 2, 3]
+
+
 def test_a_server_can_end_on_a_disk_that_refuses(directory: Path, store: FileStore) -> None:
     (directory / "userlog.txt").unlink()
     (directory / "userlog.txt").mkdir()
@@ -402,12 +457,39 @@ def test_a_loss_of_power_loses_nothing(size: int, junk: bytes, rooms: bool) -> N
 
 
 def test_segments_come_and_go(directory: Path, store: FileStore) -> None:
-    """More than the first segment holds: checkpoints give room back, nothing is lost."""
+    """More than the first segments hold: checkpoints give room back, nothing is lost."""
     for number in range(1, 700):
-        store.commit([said(number, "x" * 3000)])
-    assert len(list((directory / ".toom").glob("journal-*"))) <= 2
+        store.commit([said(number, "x" * 8000)])
+    segments = [path.stat() for path in (directory / ".toom").glob("journal-*")]
+    assert len(segments) <= 2
+    assert all(each.st_blocks * 512 >= each.st_size for each in segments)  # room that is theirs
     assert kill(directory, store).last[0].number == 699
     assert read_numbers(store) == list(range(1, 700))
+
+
+def test_nothing_is_written_before_a_refused_record_is_surely_gone(
+    directory: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PROTOCOL 6.2: after a sync that failed, the zeros must be on the disk first."""
+    done: list[str] = []
+    real_sync, real_write = os.fdatasync, os.pwrite
+
+    def fail(handle: int) -> None:
+        done.append("sync")
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def write(handle: int, data: bytes, offset: int) -> int:
+        done.append("write" if any(data) else "zeros")
+        return real_write(handle, data, offset)
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    monkeypatch.setattr(os, "pwrite", write)
+    with pytest.raises(StoreError):
+        store.commit([said(1, "refused")])
+    assert done == ["write", "sync", "zeros", "sync"]
+    monkeypatch.setattr(os, "fdatasync", lambda handle: (done.append("sync"), real_sync(handle)))
+    store.commit([said(1)])
+    assert done[4:8] == ["zeros", "sync", "write", "sync"]
 
 
 def test_room_that_was_taken_ahead_is_given_back(directory: Path, store: FileStore) -> None:

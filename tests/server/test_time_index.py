@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 import pytest
 from hypothesis import example, given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from toom_protocol.lines import Post, format_post
 from toom_server.log_file import LogFile
+from toom_server.log_scan import Scan, scan
 from toom_server.time_index import Indexed, TimeIndex, second_of, time_of
 
 AT = datetime(2022, 6, 1, 16, 0, 0)
@@ -106,9 +108,13 @@ def test_an_index_spares_reading_the_log(tmp_path: Path, monkeypatch: pytest.Mon
     log.load(None)
     index.write_bytes(log.indexed() or b"")
     assert log.indexed() is None  # nothing is new
-    asked: list[bytes] = []
-    real = LogFile._index
-    monkeypatch.setattr(LogFile, "_index", lambda self, *a: (asked.append(b""), real(self, *a)))
+    read_from: list[int] = []
+
+    def noted(file: BinaryIO, times: TimeIndex, begin: Scan, upto: int) -> Scan:
+        read_from.append(begin.size)
+        return scan(file, times, begin, upto)
+
+    monkeypatch.setattr("toom_server.log_file.scan", noted)
     again = LogFile(path)
     again.load(None, index=index)
-    assert (again.last, asked) == (log.last, [])
+    assert (again.last, read_from) == (log.last, [log.size])

@@ -4,13 +4,11 @@ import ssl
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.server.test_app import SERVER, free_port
+from tests.server.programs import free_port, serving, start
 from toom_client.pins import fingerprint as fingerprint_of
 from toom_server import tls
 
@@ -38,27 +36,47 @@ def test_files_that_are_no_certificate(tmp_path: Path) -> None:
         tls.context(tmp_path / "missing", key)
 
 
-@contextmanager
-def serving(directory: Path, *words: str) -> Iterator[tuple[str, str]]:
-    """A server that is up: its port, and the line that says so."""
-    port = free_port()
-    with subprocess.Popen(
-        [*SERVER, port, "3", *words],
-        cwd=directory,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        try:
-            assert server.stderr is not None
-            yield port, server.stderr.readline()
-        finally:
-            server.terminate()
+def test_what_is_made_is_private(tmp_path: Path) -> None:
+    folder = tmp_path / ".toom"
+    tls.own_certificate(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def talk(directory: Path, port: str, *words: str) -> subprocess.CompletedProcess[str]:
+def test_a_certificate_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(tls.CannotEncrypt, match="Cannot keep a certificate in"):
+        tls.own_certificate(tmp_path / "file")
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(tls.CannotEncrypt, match="pip install"):
+        tls.own_certificate(tmp_path)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_nothing_older_than_tls_1_3_is_spoken(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    asked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    asked.check_hostname, asked.verify_mode = False, ssl.CERT_NONE
+    asked.maximum_version = version
+    client = asked.wrap_bio(to_client, to_server)
+    server = tls.context(*tls.own_certificate(tmp_path)).wrap_bio(
+        to_server, to_client, server_side=True
+    )
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    if version is ssl.TLSVersion.TLSv1_3:
+        with pytest.raises(ssl.SSLWantReadError):
+            server.do_handshake()
+        client.do_handshake()
+        server.do_handshake()
+        assert server.version() == "TLSv1.3"
+    else:
+        with pytest.raises(ssl.SSLError, match="UNSUPPORTED_PROTOCOL"):
+            server.do_handshake()
+
+
+def talk(directory: Path, port: int, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*CLIENT, "127.0.0.1", port, "18000", *words],
+        [*CLIENT, "127.0.0.1", str(port), "18000", *words],
         cwd=directory,
         input=TALK,
         capture_output=True,
@@ -71,9 +89,8 @@ def talk(directory: Path, port: str, *words: str) -> subprocess.CompletedProcess
 
 def test_a_client_remembers_whom_it_met(tmp_path: Path) -> None:
     """The first certificate is believed, the same again is, and another one is refused."""
-    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
     pins = tmp_path / ".config" / "toom" / "known_servers"
-    with serving(tmp_path, "--tls") as (port, said):
+    with serving(tmp_path, "--tls") as (_server, port, said):
         assert "encrypted=yes fingerprint=SHA256:" in said
         first, second = talk(tmp_path, port, "--tls"), talk(tmp_path, port, "--tls")
         plain = talk(tmp_path, port)
@@ -86,7 +103,7 @@ def test_a_client_remembers_whom_it_met(tmp_path: Path) -> None:
     for path in (tmp_path / ".toom").glob("tls-*"):
         path.unlink()
     pins.write_text(pins.read_text().replace(f":{port} ", ":4711 "))
-    with serving(tmp_path, "--tls") as (other, _said):
+    with serving(tmp_path, "--tls") as (_server, other, _said):
         pins.write_text(pins.read_text().replace(":4711 ", f":{other} "))
         changed = talk(tmp_path, other, "--tls")
     assert changed.returncode == 1
@@ -96,8 +113,7 @@ def test_a_client_remembers_whom_it_met(tmp_path: Path) -> None:
 
 
 def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
-    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
-    with serving(tmp_path) as (port, said):
+    with serving(tmp_path) as (_server, port, said):
         assert "encrypted=no" in said
         done = talk(tmp_path, port, "--tls")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
@@ -108,12 +124,5 @@ def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
 )
 def test_options_that_do_not_go_together(tmp_path: Path, words: tuple[str, ...]) -> None:
     (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
-    done = subprocess.run(
-        [*SERVER, free_port(), "3", *words],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = start(tmp_path, free_port(), "3", *words)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
