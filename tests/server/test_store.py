@@ -421,6 +421,19 @@ def test_room_that_was_taken_ahead_is_given_back(directory: Path, store: FileSto
     assert log.stat().st_blocks * 512 < size + 8192
 
 
+def test_a_place_in_a_log_that_somebody_edits_is_looked_up_again(
+    directory: Path, store: FileStore
+) -> None:
+    store.commit([said(1), said(2)])
+    lines, place = store.read_after(BROADCASTS, 1, None)
+    assert lines == b"2; 1 Jun 2022 16:00:00; Yoda; hi\n"
+    log = directory / "messagelog.txt"
+    log.write_bytes(b"a note by hand, longer than a line of a message\n" + log.read_bytes())
+    store.commit([said(3)])
+    lines, _ = store.read_after(BROADCASTS, 2, place)
+    assert lines == b"3; 1 Jun 2022 16:00:00; Yoda; hi\n"
+
+
 def origin(request_id: int, number: int) -> OriginEntry:
     return OriginEntry(b"r" * 16, request_id, BroadcastSent(number, "1 Jun 2022 16:00:00"))
 
