@@ -426,6 +426,7 @@ class FileStore:
             file.flush()
             os.fdatasync(file.fileno())
         fresh.replace(path)
+        sync_directory(self._hidden)  # a checkpoint must not be there before it
 
     # --- load ---------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -57,6 +58,10 @@ class Seat:
         return status
 
 
+def no_keyboard_is_read() -> bool:
+    return not any(thread.name == "keyboard" for thread in threading.enumerate())
+
+
 @contextlib.asynccontextmanager
 async def seat(
     directory: Path,
@@ -70,7 +75,8 @@ async def seat(
     directory.mkdir(exist_ok=True)
     reader, keys = os.pipe()
     shown = directory / f"screen-{name}"
-    screen = Screen(os.open(shown, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    handle = os.open(shown, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    screen = Screen(handle)
     there = Seat(keys, shown, screen)
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.bind(("127.0.0.1", 0))
@@ -120,3 +126,6 @@ async def seat(
         link.close()
         transfers.close()
         screen.close(PATIENCE)
+        os.close(handle)
+        await asyncio.to_thread(wait_until, no_keyboard_is_read, PATIENCE)
+        os.close(reader)

@@ -105,3 +105,5 @@ async def running(
             with contextlib.suppress(OSError):
                 await client.writer.wait_closed()
         await hub.close()
+        if store is None:
+            own.close()
