@@ -7,17 +7,20 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from toom_client.comeback import Comeback, NotYet, NoWay
 from toom_client.conversation import INTERRUPTED, Conversation
 from toom_client.keyboard import Keyboard
-from toom_client.link import Link
+from toom_client.link import Link, request_ids
+from toom_client.live import Feed
 from toom_client.screen import Screen
 from toom_client.transfers import Report, Ticket, Transfers, bind_udp
 from toom_client.wording import say_report
-from toom_protocol.messages import Expected
+from toom_protocol.messages import Expected, Posted, Reply
 
 if TYPE_CHECKING:
     import ssl
@@ -34,6 +37,8 @@ _EXAMPLES = """examples:
   toom-client 127.0.0.1 4000 8000         a server on this host
   toom-client server 4000 8000            a server by its name
   toom-client server 4000 8000 --tls      a server that was started with --tls
+  toom-client server 4000 8000 --live     what others say is shown as they say it
+  toom-client server 4000 8000 --live --reconnect    and goes on after the network was away
 """
 
 
@@ -43,6 +48,10 @@ class CannotStart(Exception):
     def __init__(self, text: str, status: int = WRONG_USAGE) -> None:
         super().__init__(text)
         self.status = status
+
+
+class Stranger(CannotStart):
+    """The server is not the one that it was; trying again makes it no better."""
 
 
 def run() -> NoReturn:
@@ -96,6 +105,17 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         help="encrypt the connection; the server's certificate is remembered when first seen",
     )
     parser.add_argument(
+        "--live",
+        action="store_true",
+        help="show broadcasts and messages of your rooms as they come, above the prompt",
+    )
+    parser.add_argument(
+        "--reconnect",
+        action="store_true",
+        help="when the connection is lost, try again until it is back, and go on; nothing that was "
+        "typed is done twice (the password stays in memory)",
+    )
+    parser.add_argument(
         "--plain", action="store_true", help="exactly the plain dialogue (always so today)"
     )
     return parser.parse_args(argv)
@@ -125,14 +145,23 @@ async def _converse(
         loop.call_soon_threadsafe(screen.notice, say_report(report))
 
     transfers = Transfers(udp, directory, report=tell)
-    link = await _connect(options.server, server_port, transfers, _encryption(options))
+    feed = Feed() if options.live else None
+    new_link = _links(options, screen, transfers, feed)
+    connect = partial(_connect, options.server, server_port, new_link, _encryption(options))
+    link = await connect()
     transfers.start()
     keyboard = Keyboard(STDIN, screen, loop)
     try:
-        conversation = Conversation(screen, keyboard, link, transfers, directory)
+        instance = secrets.token_bytes(INSTANCE_BYTES)
+        comeback = None
+        if options.reconnect:
+            comeback = Comeback(partial(_connect_again, connect), udp_port, instance)
+        conversation = Conversation(
+            screen, keyboard, link, transfers, directory, comeback=comeback, feed=feed
+        )
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, conversation.stop, 128 + number)
-        return await conversation.run(udp_port, secrets.token_bytes(INSTANCE_BYTES))
+        return await conversation.run(udp_port, instance)
     finally:
         keyboard.close()
         link.close()
@@ -162,28 +191,52 @@ def _recognise(link: Link, server: str, port: int) -> None:
             print(f"{server}:{port} is {seen}; remembered in {file}", file=sys.stderr)  # noqa: T201
     except pins.Changed as exc:
         link.close()
-        raise CannotStart(str(exc), UNREACHABLE) from exc
+        raise Stranger(str(exc), UNREACHABLE) from exc
     except OSError as exc:
         link.close()
         text = f"Cannot remember the server's certificate in {file}: {exc.strerror}"
         raise CannotStart(text, UNREACHABLE) from exc
 
 
-async def _connect(
-    server: str, port: int, transfers: Transfers, encryption: "ssl.SSLContext | None"
-) -> Link:
-    def expect(notice: Expected) -> None:
-        transfers.expect(
-            Ticket(notice.ticket, notice.key, notice.username, notice.address, notice.udp_port)
-        )
+def _links(
+    options: argparse.Namespace, screen: Screen, transfers: Transfers, feed: Feed | None
+) -> Callable[[], Link]:
+    """Give what makes a connection, each with the same ears."""
 
+    def hear(message: Expected | Posted | Reply) -> None:
+        if isinstance(message, Expected):
+            who, where = message.username, (message.address, message.udp_port)
+            transfers.expect(Ticket(message.ticket, message.key, who, *where))
+        elif feed is None:
+            return
+        elif isinstance(message, Posted):
+            screen.notice(*feed.news(message))
+        else:
+            feed.sent(message)
+
+    ids = request_ids() if options.reconnect else None
+    is_behind = (lambda: screen.is_behind) if options.live else (lambda: False)
+    return lambda: Link(hear, ids, is_behind)
+
+
+async def _connect_again(connect: Callable[[], Awaitable[Link]]) -> Link:
+    """Connect once more; what is wrong may pass, but for another server in its place."""
+    try:
+        return await connect()
+    except Stranger as exc:
+        raise NoWay(str(exc)) from exc
+    except CannotStart as exc:
+        raise NotYet(str(exc)) from exc
+
+
+async def _connect(
+    server: str, port: int, new_link: Callable[[], Link], encryption: "ssl.SSLContext | None"
+) -> Link:
     loop = asyncio.get_running_loop()
     where = f"the server at {server} port {port}"
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            _, link = await loop.create_connection(
-                lambda: Link(expect), server, port, ssl=encryption
-            )
+            _, link = await loop.create_connection(new_link, server, port, ssl=encryption)
     except TimeoutError:
         text = (
             f"Cannot reach the server at {server} port {port}: no answer in {CONNECT_TIMEOUT:g} s"

@@ -4,15 +4,18 @@ Belongs here: the order of prompts, replies and notices. Does not: arguments and
 """
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any, Final
 
 from toom_client import wording
+from toom_client.comeback import REPEATABLE, Comeback, NotYet, NoWay
 from toom_client.commands import PROMPT, Complaint, Upload, parse_command
 from toom_client.files import open_for_sending
 from toom_client.keyboard import Keyboard
 from toom_client.line_editor import Interrupted, Line, Typed
 from toom_client.link import Link, ServerGone
+from toom_client.live import Feed
 from toom_client.screen import Screen
 from toom_client.transfers import Ticket, Transfers
 from toom_protocol import messages as m
@@ -35,8 +38,27 @@ class Conversation:
     """One user's session at the terminal."""
 
     def __init__(
-        self, screen: Screen, keyboard: Keyboard, link: Link, transfers: Transfers, directory: Path
+        self,
+        screen: Screen,
+        keyboard: Keyboard,
+        link: Link,
+        transfers: Transfers,
+        directory: Path,
+        *,
+        comeback: Comeback | None = None,
+        feed: Feed | None = None,
     ) -> None:
+        """Talk at a terminal.
+
+        Args:
+            comeback: of `--reconnect`; without it the session ends with its connection (SPEC S11).
+            feed: of `--live`.
+        """
+        self._comeback = comeback
+        self._feed = feed
+        self._returning: asyncio.Task[None] | None = None  # while there is no connection
+        self._asked = 0  # the id of the last command
+        self._unanswered: tuple[int, m.Request] | None = None  # to be repeated
         self._screen = screen
         self._keyboard = keyboard
         self._link = link
@@ -55,9 +77,18 @@ class Conversation:
         try:
             return await self._talk(udp_port, instance)
         except ServerGone:
-            await self._give_up_transfers()
-            self._screen.line(wording.say_end(self._link.sent_away))
-            return REFUSED
+            return await self._end(wording.say_end(self._link.sent_away))
+        except NoWay as exc:
+            return await self._end(str(exc))
+        finally:
+            if self._returning is not None:
+                self._returning.cancel()
+            self._link.close()
+
+    async def _end(self, why: str) -> int:
+        await self._give_up_transfers()
+        self._screen.line(why)
+        return REFUSED
 
     async def _talk(self, udp_port: int, instance: bytes) -> int:
         try:
@@ -66,7 +97,9 @@ class Conversation:
                 return status
             return await self._obey_commands()
         except Stopped as exc:
-            if self._username:
+            if self._comeback is not None and self._link.gone.done():
+                await self._give_up_transfers()  # there is nobody to tell
+            elif self._username:
                 await self._leave()
             return exc.status
 
@@ -88,8 +121,7 @@ class Conversation:
             request = m.LogIn(name, password, udp_port, instance=instance)
             async for reply in self._link.ask(request):
                 if isinstance(reply, m.LoggedIn):
-                    self._username = reply.username
-                    self._screen.line(wording.WELCOME)
+                    await self._begin(reply.username, password)
                     return None
                 if not isinstance(reply, m.LoginFailed):
                     self._screen.line(wording.say_reply(reply))
@@ -97,6 +129,28 @@ class Conversation:
                 self._screen.line(wording.say_login_fault(reply.fault, name))
                 if reply.fault is not m.LoginFault.WRONG:
                     return REFUSED
+
+    async def _begin(self, username: str, password: str) -> None:
+        """Begin the session of somebody who is logged in."""
+        self._username = username
+        missing = []
+        if self._comeback and not await self._comeback.keep(self._link, username, password):
+            self._comeback = None
+            missing.append(wording.NO_RECONNECT)
+        if not await self._follow(self._link):
+            self._feed = None
+            missing.append(wording.NO_LIVE)
+        for line in (wording.WELCOME, *missing):
+            self._screen.line(line)
+
+    async def _follow(self, link: Link) -> bool:
+        """Ask for what is said, if the user wants it; False: the server knows no such thing."""
+        for request in self._feed.requests() if self._feed else ():
+            async for reply in link.ask(request):
+                if self._feed is None or isinstance(reply, m.Unsupported | m.Refused):
+                    return False
+                self._feed.answered(reply)
+        return True
 
     # --- commands (SPEC S5) -------------------------------------------------------------------
 
@@ -119,18 +173,34 @@ class Conversation:
                 pass
             case Complaint(text):
                 self._screen.line(text)
-            case Upload():
-                await self._upload(command)
             case m.LogOut():
                 await self._leave()
                 return True
+            case _ if await self._is_connected():
+                await self._carry_out(command)
             case _:
-                await self._ask(command)
+                self._screen.line(wording.NOT_CONNECTED)
         return False
+
+    async def _carry_out(self, command: m.Request | Upload) -> None:
+        try:
+            if isinstance(command, Upload):
+                await self._upload(command)
+            else:
+                await self._ask(command)
+        except ServerGone:
+            if self._comeback is None:
+                raise
+            if isinstance(command, REPEATABLE):
+                self._unanswered = self._asked, command
+                self._screen.line(wording.UNKNOWN)
+            else:
+                self._screen.line(wording.CUT_OFF)
 
     async def _ask(self, request: m.Request) -> None:
         teller = wording.Teller(self._username)
-        async for reply in self._link.ask(request):
+        self._asked = self._link.new_id()
+        async for reply in self._link.ask(request, self._asked):
             for line in teller.tell(reply, request):
                 self._screen.line(line)
             if self._screen.is_behind:
@@ -152,6 +222,8 @@ class Conversation:
 
     async def _leave(self) -> None:
         """OUT: give up transfers, tell the server, say goodbye (SPEC S11)."""
+        if not (self._keyboard.is_tty or self._stop.done()):
+            await self._is_connected()  # a script may be the last that knows of an open question
         await self._give_up_transfers()
         try:
             async with asyncio.timeout(FAREWELL):
@@ -164,20 +236,96 @@ class Conversation:
         await asyncio.to_thread(self._transfers.close)
         self._screen.show_held()
 
+    # --- without a connection (PROTOCOL 3.6) ----------------------------------------------------
+
+    async def _is_connected(self) -> bool:
+        """Whether there is a connection; what is piped waits for one, people are told."""
+        if not self._link.gone.done() or self._comeback is None:
+            return True
+        self._come_back()
+        if self._keyboard.is_tty:
+            self._comeback.hurry()
+            return False
+        while self._returning is not None:
+            await self._wait_for(asyncio.get_running_loop().create_future())
+        return True
+
+    def _come_back(self) -> None:
+        if self._returning is None:
+            self._returning = asyncio.create_task(self._return())
+
+    async def _return(self) -> None:
+        """Try until the session goes on; what the user is told stands above the prompt."""
+        assert self._comeback is not None
+        self._link.close()
+        waited = 0.0
+        for pause in self._comeback.pauses():
+            self._screen.now(wording.say_pause(pause, first=not waited))
+            await self._comeback.pause(pause)
+            waited += pause
+            with contextlib.suppress(NotYet, ServerGone):
+                link, may_repeat = await self._comeback.attempt(waited)
+                try:
+                    self._screen.now(wording.RECONNECTED)
+                    await self._repeat(link, may_repeat=may_repeat)
+                    await self._follow(link)
+                except BaseException:
+                    link.close()
+                    raise
+                self._link = link
+                return
+
+    async def _repeat(self, link: Link, *, may_repeat: bool) -> None:
+        """Repeat the command whose answer was lost, if that does it only once."""
+        if self._unanswered is None:
+            return
+        request_id, request = self._unanswered
+        if not may_repeat:
+            self._screen.now(wording.STILL_UNKNOWN)
+        else:
+            async for reply in link.ask(request, request_id):
+                self._screen.now(wording.REPEATED)
+                self._screen.now(wording.say_reply(reply))
+        self._unanswered = None
+
     # --- waiting ------------------------------------------------------------------------------
 
     async def _line(self, prompt: str, *, hidden: bool = False) -> Typed:
         """Wait for a line, unless the server goes away or a signal comes first."""
         typing = asyncio.ensure_future(self._keyboard.line(prompt, hidden=hidden))
-        waiting: set[asyncio.Future[Any]] = {typing, self._link.gone, self._stop}
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        if typing.done():
+        try:
+            while not await self._wait_for(typing):
+                pass
             return typing.result()
-        typing.cancel()
-        self._screen.end_prompt()
+        except BaseException:
+            typing.cancel()
+            self._screen.end_prompt()
+            raise
+
+    async def _wait_for(self, wanted: "asyncio.Future[Any]") -> bool:
+        """Wait for something, while the connection may go and come back.
+
+        Returns:
+            Whether it is done; False: something else has happened.
+
+        Raises:
+            Stopped, ServerGone, NoWay: it will not be done.
+        """
+        ended = self._link.gone if self._returning is None else self._returning
+        waiting: set[asyncio.Future[Any]] = {wanted, ended, self._stop}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if wanted.done():
+            return True
         if self._stop.done():
             raise Stopped(self._stop.result())
-        raise ServerGone(self._link.gone.result())
+        if self._returning is not None:
+            returned, self._returning = self._returning, None
+            returned.result()
+        elif self._comeback is None or not self._username:
+            raise ServerGone(self._link.gone.result())
+        else:
+            self._come_back()
+        return False
 
 
 def _status_of(typed: Typed) -> int:

@@ -35,7 +35,7 @@ class Keyboard:
         self._more = asyncio.Event()
         self._wanted = threading.Event()
         self._original = self._make_raw()
-        self._is_tty = self._original is not None
+        self.is_tty = self._original is not None
         self._echoes = self._original is not None and self._original[3] & termios.ECHO != 0
         self._wanted.set()
         threading.Thread(target=self._read_all, name="keyboard", daemon=True).start()
@@ -63,7 +63,7 @@ class Keyboard:
 
     def _take(self, visible: bool) -> Typed | None:
         """Feed the editor from what was typed ahead, up to the end of a line."""
-        if not self._is_tty:
+        if not self.is_tty:
             return self._take_piped()
         echo = bytearray()
         typed: Typed | None = None

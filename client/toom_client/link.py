@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final, cast, get_args
 
 from toom_protocol.codec import PREFACE, Decoder, Frame, encode
@@ -12,33 +12,57 @@ from toom_protocol.messages import (
     Cause,
     Expected,
     LogLines,
+    Marks,
     Message,
     Ping,
     Pong,
+    Posted,
     Reply,
     Request,
     SentAway,
     Unknown,
 )
 
-PARTS: Final = (ActiveLines, LogLines)  # replies after which more is to come
+PARTS: Final = (ActiveLines, LogLines, Marks)  # replies after which more is to come
 MAX_PARTS_AHEAD: Final = 8  # parts of a long answer that may wait to be shown
+LOOK_AGAIN: Final = 0.05  # seconds until a screen that was behind is looked at again
+LAST_ID: Final = 0xFFFFFFFF  # PROTOCOL 2.2
 
 
 class ServerGone(Exception):
     """The connection has ended or fallen silent, or the server does not speak Toom."""
 
 
+def request_ids() -> Iterator[int]:
+    """Yield the ids of requests, for one connection or for all of a run (PROTOCOL 3.6)."""
+    while True:
+        yield from range(1, LAST_ID + 1)
+
+
 class Link(asyncio.Protocol):
     """One connection; one command at a time is under way, and pings beside it."""
 
-    def __init__(self, on_notice: Callable[[Expected], None]) -> None:
-        self._on_notice = on_notice
+    def __init__(
+        self,
+        hear: Callable[[Expected | Posted | Reply], None],
+        ids: Iterator[int] | None = None,
+        is_behind: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            hear: told all that the server says, in its order, replies included.
+            ids: of the requests, when they are not this connection's own.
+            is_behind: whether what is pushed comes faster than it is shown.
+        """
+        self._hear = hear
+        self._is_behind = is_behind
         self._decoder = Decoder()
         self._replies: dict[int, asyncio.Queue[Reply]] = {}
-        self._next_id = 1
+        self._ids = ids or request_ids()
         self._last_heard = time.monotonic()
         self._paused = False
+        self._look_again: asyncio.TimerHandle | None = None
         self.sent_away: Cause | None = None  # what the server said before it ended the connection
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._heart = asyncio.create_task(self._beat())
@@ -63,14 +87,20 @@ class Link(asyncio.Protocol):
         encrypted = self._transport.get_extra_info("ssl_object")
         return (encrypted.getpeercert(binary_form=True) or b"") if encrypted else b""
 
-    async def ask(self, request: Request) -> AsyncIterator[Reply]:
+    def new_id(self) -> int:
+        """Give the id of the next request."""
+        return next(self._ids)
+
+    async def ask(self, request: Request, request_id: int = 0) -> AsyncIterator[Reply]:
         """Send a request and give its replies as they come, the closing one included.
+
+        Args:
+            request_id: of `new_id`, also that of another connection; 0: a new one.
 
         Raises:
             ServerGone: before the closing reply came.
         """
-        request_id = self._next_id
-        self._next_id = self._next_id % 0xFFFFFFFF + 1
+        request_id = request_id or self.new_id()
         replies: asyncio.Queue[Reply] = asyncio.Queue()
         self._replies[request_id] = replies
         try:
@@ -84,9 +114,17 @@ class Link(asyncio.Protocol):
             del self._replies[request_id]
             self._pace()
 
+    async def ask_once(self, request: Request) -> Reply:
+        """Send a request that has one reply."""
+        async for reply in self.ask(request):
+            return reply
+        raise AssertionError("there is a closing reply")
+
     def close(self) -> None:
         """End the connection."""
         self._heart.cancel()
+        if self._look_again is not None:
+            self._look_again.cancel()
         self._transport.close()
 
     async def _next_reply(self, replies: "asyncio.Queue[Reply]") -> Reply:
@@ -103,18 +141,24 @@ class Link(asyncio.Protocol):
         request_id, message = frame
         if isinstance(message, Pong | Unknown):
             return
-        if isinstance(message, Expected):
-            self._on_notice(message)
+        if isinstance(message, Expected | Posted):
+            self._hear(message)
+            self._pace()
         elif isinstance(message, SentAway):
             self.sent_away = message.cause
         elif request_id in self._replies and isinstance(message, get_args(Reply)):
-            self._replies[request_id].put_nowait(cast(Reply, message))
+            reply = cast(Reply, message)
+            self._hear(reply)
+            self._replies[request_id].put_nowait(reply)
             self._pace()
 
     def _pace(self) -> None:
         """Read on only as fast as long answers are shown."""
         waiting = max((replies.qsize() for replies in self._replies.values()), default=0)
         full = waiting > MAX_PARTS_AHEAD
+        if self._is_behind():
+            full = True
+            self._look_later()
         if full == self._paused or self._transport.is_closing():
             return
         self._paused = full
@@ -123,6 +167,15 @@ class Link(asyncio.Protocol):
         else:
             self._last_heard = time.monotonic()
             self._transport.resume_reading()
+
+    def _look_later(self) -> None:
+        if self._look_again is None:
+
+            def look() -> None:
+                self._look_again = None
+                self._pace()
+
+            self._look_again = asyncio.get_running_loop().call_later(LOOK_AGAIN, look)
 
     def _send(self, request_id: int, message: Message) -> None:
         if not self._transport.is_closing():

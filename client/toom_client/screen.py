@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 MAX_WAITING: Final = 1 << 20  # bytes that may wait for the terminal before long answers pause
+MAX_HELD: Final = 1000  # notices that wait for the end of an answer; more go between its lines
 _UNSAFE: Final = {  # what a stranger's text must not do to a terminal
     code: 0xFFFD for code in (*range(0x20), *range(0x7F, 0xA0)) if code != ord("\t")
 }
@@ -45,15 +46,25 @@ class Screen:
         """Show one whole line of a reply."""
         self.echo(_whole_line(text))
 
-    def notice(self, text: str) -> None:
-        """Show a line that nobody asked for, after which the prompt stands again (SPEC S5).
+    def notice(self, *lines: str) -> None:
+        """Show lines that nobody asked for, after which the prompt stands again (SPEC S5).
 
-        While a command is being answered it waits: first the reply, then the notice.
+        While a command is being answered they wait: first the reply, then the notice.
         """
         if self._prompt is None:
-            self._held.append(text)
-            return
-        self.echo(b"\n" + _whole_line(text) + self._prompt + self._typed())
+            self._held += lines
+            if len(self._held) > MAX_HELD:
+                self.show_held()
+        elif lines:
+            shown = b"".join(map(_whole_line, lines))
+            self.echo(b"\n" + shown + self._prompt + self._typed())
+
+    def now(self, text: str) -> None:
+        """Show a line at once, as a notice where a prompt stands."""
+        if self._prompt is None:
+            self.line(text)
+        else:
+            self.notice(text)
 
     def show_held(self) -> None:
         """Show the notices that wait for the end of a command."""

@@ -89,6 +89,28 @@ class Teller:
             yield f"#{post.number}; {post.username}: {post.text} at {at}."
 
 
+RECONNECTED: Final = "Reconnected."
+NOT_CONNECTED: Final = "Not connected; trying again. Type it again when it says Reconnected."
+CUT_OFF: Final = "The connection was lost before the whole answer was here. Please type it again."
+UNKNOWN: Final = (
+    "The connection was lost before the answer: it is unknown whether it was done. "
+    "It is repeated as soon as possible, and done only once."
+)
+REPEATED: Final = "Repeated what was unanswered; it is done once:"
+STILL_UNKNOWN: Final = (
+    "It stays unknown whether what was unanswered was done: the server does not remember. "
+    "Look with RDM, and type it again if it is not there."
+)
+NO_RECONNECT: Final = "The server knows no --reconnect: when it goes, this client ends."
+NO_LIVE: Final = "The server knows no --live: use RDM."
+
+
+def say_pause(seconds: float, *, first: bool) -> str:
+    """Say that the connection is gone, and when it is tried again."""
+    what = "Connection lost" if first else "Still no connection"
+    return f"{what}; trying again in {seconds:.1f} s …"
+
+
 def say_end(cause: m.Cause | None) -> str:
     """Word the end of the connection, for which the server may have told a cause (SPEC S11)."""
     if cause is m.Cause.NO_LOG_IN:

@@ -36,3 +36,7 @@ class MalformedTimestamp(ToomError):
 
 class MalformedLine(ToomError):
     """A line that does not have the format of its log file (PROTOCOL 4.1)."""
+
+
+class MalformedMark(ToomError):
+    """Text that is no mark of the form `LOG NUMBER` (PROTOCOL 3.5)."""

@@ -19,6 +19,7 @@ class LoginFault(IntEnum):
     NOW_BLOCKED = 2  # this failure has blocked the account
     BLOCKED = 3  # the account was blocked before
     ALREADY = 4  # right password, but the account is in use
+    NO_SESSION = 5  # the token of `Resume` is not known (any more); log in with the password
 
 
 class RoomFault(IntEnum):
@@ -33,6 +34,14 @@ class LogChoice(IntEnum):
 
     BROADCASTS = 1
     ROOMS = 2
+
+
+class Rest(IntEnum):
+    """From where a client follows the logs that it has not named (PROTOCOL 3.5)."""
+
+    LATER = 0  # another `Follow` comes, which names more of them
+    BEGINNING = 1
+    END = 2
 
 
 class Cause(IntEnum):
@@ -124,6 +133,37 @@ class Ping:
     """I am alive (PROTOCOL 2.4)."""
 
     KIND: ClassVar = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Let me take this session up again on another connection (PROTOCOL 3.6)."""
+
+    KIND: ClassVar = 10
+    instance: bytes  # random for each run of a client: whose request ids they are
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """I am the user to whom this token was given: my session goes on here (PROTOCOL 3.6)."""
+
+    KIND: ClassVar = 11
+    token: bytes
+    udp_port: int
+    version: int = VERSION
+
+    def __repr__(self) -> str:
+        """Show everything but the token."""
+        return f"Resume(udp_port={self.udp_port})"
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Tell me unasked what is said from now on, and what I have missed (PROTOCOL 3.5)."""
+
+    KIND: ClassVar = 12
+    marks: tuple[str, ...]  # `LOG NUMBER`: the last message of a log that I have
+    rest: Rest = Rest.LATER
 
 
 # --- replies: server to client, 64 to 127 (PROTOCOL 3.2) ------------------------------------------
@@ -286,6 +326,27 @@ class Pong:
     KIND: ClassVar = 81
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The session can be resumed with this token (PROTOCOL 3.6)."""
+
+    KIND: ClassVar = 82
+    token: bytes
+    remembers: int = 0  # 1: what became of this instance's earlier commands is known
+
+    def __repr__(self) -> str:
+        """Show everything but the token."""
+        return f"Kept(remembers={self.remembers})"
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Part of the answer to `Follow`: after which message of each log the client hears all."""
+
+    KIND: ClassVar = 83
+    marks: tuple[str, ...]  # `LOG NUMBER`
+
+
 # --- notices: server to client, unasked, request id 0, 128 and above (PROTOCOL 3.3) ---------------
 
 
@@ -315,6 +376,15 @@ class SentAway:
 
 
 @dataclass(frozen=True, slots=True)
+class Posted:
+    """What was said in a log that the client follows: whole lines, UTF-8 (PROTOCOL 3.5)."""
+
+    KIND: ClassVar = 130
+    room_id: int  # 0: the broadcasts
+    lines: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A frame of a kind that this version does not know; never sent (PROTOCOL 2.3)."""
 
@@ -322,7 +392,18 @@ class Unknown:
 
 
 Request = (
-    LogIn | LogOut | Broadcast | ListActive | BuildRoom | RoomMessage | ReadMessages | Locate | Ping
+    LogIn
+    | LogOut
+    | Broadcast
+    | ListActive
+    | BuildRoom
+    | RoomMessage
+    | ReadMessages
+    | Locate
+    | Ping
+    | Keep
+    | Resume
+    | Follow
 )
 Reply = (
     Unsupported
@@ -343,6 +424,8 @@ Reply = (
     | NotActive
     | NotStored
     | Pong
+    | Kept
+    | Marks
 )
-Notice = Expected | SentAway
+Notice = Expected | SentAway | Posted
 Message = Request | Reply | Notice

@@ -86,6 +86,15 @@ class Accounts:
         """Count the accounts."""
         return len(self._passwords) + len(self._hashes)
 
+    def has_same(self, username: str, other: "Accounts") -> bool:
+        """Tell whether this account is there, with the same password, in both."""
+        if username not in self:
+            return False
+        return (self._passwords.get(username), self._hashes.get(username)) == (
+            other._passwords.get(username),
+            other._hashes.get(username),
+        )
+
     def verify(self, username: str, password: str) -> bool:
         """Tell whether the password is right; an unknown name costs the same comparison.
 

@@ -26,6 +26,7 @@ from toom_server.doorway import Doorway
 from toom_server.events import FORMATS, LEVELS, listen, tell
 from toom_server.hub import MOST, Hub
 from toom_server.line_writer import LineWriter
+from toom_server.sessions import TOKEN_SIZE, Sessions
 from toom_server.store import DirectoryInUse, Durability, FileStore
 
 if TYPE_CHECKING:
@@ -226,7 +227,8 @@ def _start(options: argparse.Namespace, port: int) -> int:
     gc.set_threshold(*GARBAGE)
     for warning in history.warnings:
         tell(WARNING, "found", what=warning)
-    conference = Conference(accounts, int(options.attempts), history, _new_ticket)
+    sessions = Sessions(lambda: secrets.token_bytes(TOKEN_SIZE))
+    conference = Conference(accounts, int(options.attempts), history, _new_ticket, sessions)
     encryption = _encryption(options)
     doorway = Doorway(most, options.per_address)
     hub = Hub(conference, store, LineWriter(sys.stdout), doorway)

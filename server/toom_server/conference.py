@@ -11,14 +11,16 @@ from logging import INFO, WARNING
 from typing import Any, Final, assert_never
 
 from toom_protocol import messages as m
-from toom_protocol.errors import MalformedTimestamp
+from toom_protocol.errors import MalformedMark, MalformedTimestamp
 from toom_protocol.lines import ActiveUser, format_active_user
+from toom_protocol.marks import parse_marks
 from toom_protocol.texts import fault_of_message
 from toom_protocol.timestamps import format_timestamp, parse_timestamp
 from toom_server.accounts import Accounts
 from toom_server.doorkeeper import Doorkeeper
-from toom_server.entries import BROADCASTS, Entry, History, PostEntry, RoomEntry
-from toom_server.outcomes import Outcome, ReadPlan, Session
+from toom_server.entries import BROADCASTS, Entry, History, OriginEntry, PostEntry, RoomEntry
+from toom_server.outcomes import FollowPlan, Outcome, ReadPlan, Session
+from toom_server.sessions import LONGEST_INSTANCE, Sessions
 
 LINES_PER_PART = 24 * 1024  # bytes of an answer in one frame; far below codec.MAX_FIELD
 MAX_NAMES: Final = 120 * 1024  # bytes of the names of SRB: an answer that repeats them fits a frame
@@ -59,9 +61,18 @@ class Conference:
     """The state of the conference, changed by one request at a time (SPEC S13)."""
 
     def __init__(
-        self, accounts: Accounts, attempts: int, history: History, new_ticket: NewTicket
+        self,
+        accounts: Accounts,
+        attempts: int,
+        history: History,
+        new_ticket: NewTicket,
+        sessions: Sessions | None = None,
     ) -> None:
+        """Begin with what is remembered; no session can be resumed when `sessions` is None."""
         self._accounts = accounts
+        self._sessions = sessions
+        if sessions is not None:
+            sessions.restore(history.runs)
         self._doorkeeper = Doorkeeper(attempts, accounts)
         self._new_ticket = new_ticket
         self._active: dict[str, _Active] = {}  # in order of log-in
@@ -90,6 +101,10 @@ class Conference:
 
     def use_accounts(self, accounts: Accounts) -> None:
         """Take other accounts from now on; who is logged in stays, failures and blocks too."""
+        if self._sessions is not None:  # a token must not outlive the password that it stands for
+            before = self._accounts
+            changed = [name for name in self._sessions if not accounts.has_same(name, before)]
+            self._sessions.revoke(changed)
         self._accounts = accounts
         self._doorkeeper.know(accounts)
 
@@ -157,6 +172,8 @@ class Conference:
             return Outcome((m.Pong(),))
         if isinstance(request, m.LogIn):
             return self._log_in(session, request, at)
+        if isinstance(request, m.Resume):
+            return self._resume(session, request, at)
         if session.username is None:
             return Outcome((m.Refused("Log in first."),))
         return self._command(session, session.username, request_id, request, at)
@@ -166,6 +183,8 @@ class Conference:
         if (username := session.username) is None:
             return Outcome()
         self._remove(session)
+        if self._sessions is not None:
+            self._sessions.went(username, at.monotonic)
         return Outcome(
             left=True,
             console=f"{username} is gone at {format_timestamp(at.local)}.",
@@ -182,6 +201,8 @@ class Conference:
                     del self._rooms[room_id]
                     del self._room_of_members[frozenset(members)]
                     self._next_room_id = room_id
+                case OriginEntry():
+                    pass  # `Replies` hears how the command was answered
                 case _:
                     assert_never(entry)
 
@@ -195,12 +216,8 @@ class Conference:
     def _log_in(self, session: Session, request: m.LogIn, at: Instant) -> Outcome:
         name = request.username
         audit = _audit("login-refused", session, name)
-        if session.username is not None:
-            return Outcome((m.Refused("You are logged in already."),))
-        if request.version != m.VERSION:
-            return Outcome((m.Refused(f"This server speaks version {m.VERSION} of Toom."),))
-        if not 1 <= request.udp_port <= 65535:
-            return Outcome((m.Refused("The UDP port is out of range."),))
+        if why := _fault_of_entry(session, request):
+            return Outcome((m.Refused(why),))
         if self._doorkeeper.is_blocked(name, now=at.monotonic):
             return Outcome((m.LoginFailed(m.LoginFault.BLOCKED),), audit=audit)
         if not self._accounts.verify(name, request.password):
@@ -209,12 +226,17 @@ class Conference:
             return Outcome((m.LoginFailed(fault),), audit=audit | {"blocked": blocked})
         if name in self._active:
             return Outcome((m.LoginFailed(m.LoginFault.ALREADY),), audit=audit)
+        if self._sessions is not None:
+            self._sessions.revoke((name,))  # the password ends the session before
+            session.replies = None  # of whoever was here before
+        return self._enter(session, name, request.udp_port, at)
+
+    def _enter(self, session: Session, name: str, udp_port: int, at: Instant) -> Outcome:
+        """Let a user in."""
         self._doorkeeper.clear(name)
         self._last_login = max(self._last_login, at.local)
-        session.username, session.udp_port = name, request.udp_port
-        user = ActiveUser(0, self._last_login, name, session.address, session.udp_port)
-        rest = format_active_user(user).removeprefix("0") + "\n"
-        self._active[name] = _Active(session, self._last_login, rest.encode())
+        session.username, session.udp_port = name, udp_port
+        self._active[name] = _active(session, name, self._last_login)
         self.generation += 1
         stamp = format_timestamp(self._last_login)
         where = f"{session.address}, UDP port {session.udp_port}"
@@ -227,6 +249,8 @@ class Conference:
 
     def _log_out(self, session: Session, username: str, stamp: str) -> Outcome:
         self._remove(session)
+        if self._sessions is not None:
+            self._sessions.forget(username)
         return Outcome(
             (m.LoggedOut(),),
             left=True,
@@ -239,6 +263,47 @@ class Conference:
         del self._active[session.username]
         self.generation += 1
         session.username = None
+
+    # --- sessions that go on elsewhere (PROTOCOL 3.6) --------------------------------------------
+
+    def _keep(self, session: Session, username: str, instance: bytes) -> Outcome:
+        if self._sessions is None:
+            return Outcome((m.Unsupported(m.Keep.KIND),))
+        if not 1 <= len(instance) <= LONGEST_INSTANCE:
+            return Outcome((m.Refused("The instance is no instance."),))
+        token, kept, is_known = self._sessions.keep(username, instance)
+        session.replies = kept.replies
+        began = OriginEntry(kept.replies.run, 0, None)
+        return Outcome((m.Kept(token, int(is_known)),), (began,))
+
+    def _resume(self, session: Session, request: m.Resume, at: Instant) -> Outcome:
+        """Go on with a session: no second log-in while its user is here, else a log-in by token."""
+        if self._sessions is None:
+            return Outcome((m.Unsupported(m.Resume.KIND),))
+        if why := _fault_of_entry(session, request):
+            return Outcome((m.Refused(why),))
+        kept = self._sessions.find(request.token, at.monotonic)
+        if kept is None:
+            audit = _audit("resume-refused", session, "")
+            return Outcome((m.LoginFailed(m.LoginFault.NO_SESSION),), audit=audit)
+        name = kept.username
+        there = self._active.get(name)
+        if there is None and self._doorkeeper.is_blocked(name, now=at.monotonic):
+            audit = _audit("login-refused", session, name)
+            return Outcome((m.LoginFailed(m.LoginFault.BLOCKED),), audit=audit)
+        session.replies = kept.replies
+        self._sessions.came(kept)
+        if there is None:
+            return self._enter(session, name, request.udp_port, at)
+        before, there.session = there.session, session
+        before.username = None  # what comes from it now is a stranger's
+        session.username, session.udp_port = name, request.udp_port
+        moved = (session.address, session.udp_port) != (before.address, before.udp_port)
+        if moved:
+            self._active[name] = _active(session, name, there.at)  # stays where it is in the order
+            self.generation += 1
+        audit = _audit("resumed", session, name)
+        return Outcome((m.LoggedIn(name),), moved=moved, replaces=before, audit=audit)
 
     # --- commands -----------------------------------------------------------------------------
 
@@ -257,7 +322,11 @@ class Conference:
                 return self._read_messages(username, choice, since, stamp)
             case m.Locate(audience):
                 return self._locate(session, username, audience, stamp)
-            case m.LogIn() | m.Ping() | m.Broadcast() | m.RoomMessage():
+            case m.Keep(instance):
+                return self._keep(session, username, instance)
+            case m.Follow(marks, rest):
+                return self._follow(username, marks, rest)
+            case m.LogIn() | m.Resume() | m.Ping() | m.Broadcast() | m.RoomMessage():
                 raise AssertionError("answered before")
             case _:
                 assert_never(request)
@@ -311,12 +380,23 @@ class Conference:
         if choice is m.LogChoice.BROADCASTS:
             logs: tuple[int, ...] = (BROADCASTS,)
         else:
-            logs = tuple(key for key in sorted(self._rooms) if username in self._rooms[key])
+            logs = self._rooms_of(username)
         kind = "b" if choice is m.LogChoice.BROADCASTS else "s"
         return Outcome(
             read=ReadPlan(logs, later_than),
             console=f"{username} read RDM {kind} later than {since}, at {stamp}.",
         )
+
+    def _follow(self, username: str, marks: tuple[str, ...], rest: m.Rest) -> Outcome:
+        """Push: as with RDM, nobody ever hears a room that they are not in (SPEC S10)."""
+        try:
+            numbers = parse_marks(marks)
+        except MalformedMark:
+            return Outcome((m.Refused("A mark is malformed."),))
+        return Outcome(read=FollowPlan((BROADCASTS, *self._rooms_of(username)), numbers, rest))
+
+    def _rooms_of(self, username: str) -> tuple[int, ...]:
+        return tuple(key for key in sorted(self._rooms) if username in self._rooms[key])
 
     def _locate(self, session: Session, username: str, audience: str, stamp: str) -> Outcome:
         """UPD's question; the audience hears who will come (SPEC S12, PROTOCOL 3.4, 7.4)."""
@@ -344,7 +424,24 @@ class Conference:
         return None if username in members else m.RoomFault.NOT_A_MEMBER
 
 
+def _active(session: Session, name: str, at: datetime) -> _Active:
+    user = ActiveUser(0, at, name, session.address, session.udp_port)
+    rest = format_active_user(user).removeprefix("0") + "\n"
+    return _Active(session, at, rest.encode())
+
+
+def _fault_of_entry(session: Session, request: m.LogIn | m.Resume) -> str | None:
+    """Say what is wrong with a request to be let in, whoever asks."""
+    if session.username is not None:
+        return "You are logged in already."
+    if request.version != m.VERSION:
+        return f"This server speaks version {m.VERSION} of Toom."
+    if not 1 <= request.udp_port <= 65535:
+        return "The UDP port is out of range."
+    return None
+
+
 def _audit(event: str, session: Session, name: str) -> dict[str, Any]:
-    level = WARNING if event == "login-refused" else INFO
+    level = WARNING if event.endswith("-refused") else INFO
     told = {"account": name[:NAME_TOLD], "address": session.address}
     return {"level": level, "event": event, **told}

@@ -18,6 +18,7 @@ MAX_UNREAD: Final = 1 << 20  # bytes that wait for a client before notices are t
 MAX_UNANSWERED: Final = 64  # requests of one client that may wait; then reading pauses
 _REFUSED: Final = {Cause.FULL: "full", Cause.TOO_MANY: "too-many"}  # events
 REQUESTS: Final = frozenset(get_args(Request))
+FEED: Final = 0  # the request id of notices; PROTOCOL 2.2
 STREAM_TURN: Final = 8  # parts of a long answer that are written before others have a turn
 
 
@@ -102,7 +103,13 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._full = False
         self._pace()
-        self._write_streams()
+        if self._streams and self._streams[0][0] == FEED and not self._turn_due:
+            # Nobody has asked for it: what the client has to say meanwhile is read first.
+            self._turn_due = True
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._write_streams)
+        else:
+            self._write_streams()
 
     def answer(self, frames: Sequence[bytes], requests: int) -> None:
         """Send the answers to so many requests, with whatever else goes out in this turn."""
@@ -133,6 +140,18 @@ class Connection(asyncio.Protocol):
         else:
             self.send(0, notice)
 
+    def push(self, frames: bytes) -> bool:
+        """Send frames that nobody asked for; False: they are not taken, the client reads slowly."""
+        if self._full or self._transport.is_closing():
+            return False
+        self.answer((frames,), 0)
+        return True
+
+    def feed(self, parts: Iterator[Message]) -> None:
+        """Send notices one after the other, as fast as the client reads, in turn with answers."""
+        self._unanswered += 1  # until the last of them, as if it were an answer
+        self.stream(FEED, parts)
+
     def stream(self, request_id: int, parts: Iterator[Message]) -> None:
         """Send a long answer in parts, the closing one included, as fast as the client reads."""
         self._streams.append((request_id, parts))
@@ -162,6 +181,10 @@ class Connection(asyncio.Protocol):
     def buffered(self) -> int:
         """Bytes that the client has not taken yet."""
         return self._transport.get_write_buffer_size()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._transport.abort()
 
     def close(self) -> None:
         """End the connection after what is to be sent."""

@@ -1,9 +1,11 @@
 """What must last, as values that go from the conference to the store and back (PROTOCOL 6)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
+
+from toom_protocol.messages import Reply
 
 BROADCASTS: Final = 0  # the log of the broadcasts; rooms count from 1
 
@@ -29,7 +31,16 @@ class RoomEntry:
     request_id: int
 
 
-Entry = PostEntry | RoomEntry
+@dataclass(frozen=True, slots=True)
+class OriginEntry:
+    """For whom the entry before it was made, so that a repeated command is known (PROTOCOL 3.6)."""
+
+    run: bytes  # of a client; 16 bytes
+    request_id: int
+    reply: Reply | None  # None: a run has begun; there is no entry before it
+
+
+Entry = PostEntry | RoomEntry | OriginEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +59,4 @@ class History:
     last: Mapping[int, LastPost] = field(default_factory=dict)
     next_room_id: int = 1
     warnings: tuple[str, ...] = ()
+    runs: Mapping[bytes, Sequence[tuple[int, Reply]]] = field(default_factory=dict)

@@ -23,11 +23,13 @@ from toom_server.conference import Conference, Instant
 from toom_server.connection import Connection
 from toom_server.disk import Disk, ThreadedDisk
 from toom_server.doorway import Doorway
-from toom_server.entries import Entry, PostEntry
+from toom_server.entries import Entry, OriginEntry, PostEntry
 from toom_server.events import tell
+from toom_server.followers import Followers
 from toom_server.line_writer import LineWriter
-from toom_server.outcomes import Outcome, ReadPlan, Session, tell_posts
+from toom_server.outcomes import FollowPlan, Outcome, ReadPlan, Session, outcome_of, tell_posts
 from toom_server.presence import Presence
+from toom_server.replies import REPEATABLE
 from toom_server.store import Store, StoreError
 
 PROVERS: Final = 2  # passwords that are proved at a time; the others wait, and the loop goes on
@@ -88,6 +90,7 @@ class Hub:
         self._conference = conference
         self._store = store
         self._console = console
+        self._followers = Followers(store)
         self._connections: dict[Session, Connection] = {}
         self._arrivals: list[tuple[Connection, _Requests]] = []
         self._said: list[str] = []  # lines for the server's terminal
@@ -155,6 +158,7 @@ class Hub:
         """Note that a connection has ended."""
         del self._connections[connection.session]
         self._doorway.leave(connection.session.address)
+        self._followers.left(connection)
         self._held.pop(connection, None)
         if not self._connections:
             self._empty.set()
@@ -308,12 +312,18 @@ class Hub:
         """Ask the conference; what a client sends while it is held waits."""
         posts: list[PostEntry] = []
         is_held = connection in self._held
+        replies = connection.session.replies
         for request_id, request in requests:
             if request is None:
                 outcome: Outcome | PostEntry = self._conference.leave(connection.session, at)
             elif is_held and not isinstance(request, Ping):
                 self._held[connection].append((request_id, request))
                 continue
+            elif replies is not None and isinstance(request, REPEATABLE):
+                decided = self._decide_once(connection, request_id, request, at)
+                if decided is None:
+                    continue
+                outcome = decided
             else:
                 if self._observer is not None:
                     self._observer.request(request)
@@ -327,12 +337,37 @@ class Hub:
                 posts = []
             batch.entries += outcome.entries
             batch.decided.append((connection, _Decided(request_id, outcome, request is not None)))
-            if (outcome.entered or outcome.left) and request is not None:
+            replies = connection.session.replies
+            if outcome.changes_the_list and request is not None:
                 self._held.setdefault(connection, [])
                 is_held = True
         if posts:
             batch.entries += posts
             batch.decided.append((connection, posts))
+
+    def _decide_once(
+        self, connection: Connection, request_id: int, request: Request, at: Instant
+    ) -> Outcome | None:
+        """Ask the conference, unless this client has asked before (PROTOCOL 3.6).
+
+        Returns:
+            None: it is under way; `_tell` has this one arrive again.
+        """
+        replies = connection.session.replies
+        assert replies is not None
+        known = replies.recall(request_id, (connection, request))
+        if known is True:
+            return None
+        if known:
+            return Outcome((known,))
+        if self._observer is not None:
+            self._observer.request(request)
+        decided = self._conference.handle(connection.session, request_id, request, at)
+        outcome = outcome_of(decided) if isinstance(decided, PostEntry) else decided
+        if not outcome.entries:
+            return outcome
+        origin = OriginEntry(replies.run, request_id, outcome.replies[0])
+        return replace(outcome, entries=(*outcome.entries, origin))
 
     def _synced(self, batch: "_Batch", began: float, fault: OSError | None) -> None:
         if fault is not None:
@@ -345,7 +380,8 @@ class Hub:
                 batch.fault = str(exc)
         if self._observer is not None:
             seconds = time.monotonic() - began
-            self._observer.batch(len(batch.entries), seconds, kept=batch.fault is None)
+            count = sum(not isinstance(entry, OriginEntry) for entry in batch.entries)
+            self._observer.batch(count, seconds, kept=batch.fault is None)
         self._release(batch)
 
     def _release(self, batch: "_Batch") -> None:
@@ -367,10 +403,12 @@ class Hub:
                 connection.answer(frames, len(what))
             elif batch.fault is not None and what.outcome.entries:
                 self._tell(connection, _not_stored(what, batch.fault))
-            elif what.outcome.entered or what.outcome.left:
+            elif what.outcome.changes_the_list:
                 self._presence.changed((connection, what))
             else:
                 self._tell(connection, what)
+        if self._followers and batch.fault is None:
+            self._followers.kept(batch.entries)
         self._flush()
         self._show()
         if following is None:
@@ -410,9 +448,18 @@ class Hub:
             tell(**outcome.audit)
         if not is_owed:
             return
+        if isinstance(outcome.read, FollowPlan):
+            connection.stream(request_id, self._followers.follow(connection, outcome.read))
+            return
         if outcome.read is not None:
             connection.stream(request_id, self._parts(outcome.read))
             return
+        if outcome.replaces is not None and outcome.replaces in self._connections:
+            self._connections[outcome.replaces].abort()
+        replies = connection.session.replies
+        if replies is not None and outcome.replies:
+            for whose, request in replies.told(request_id, outcome.replies[0]):
+                self._arrive(whose, [(request_id, request)])
         connection.answer([encode(request_id, reply) for reply in outcome.replies], 1)
 
     def _parts(self, plan: ReadPlan) -> Iterator[Message]:

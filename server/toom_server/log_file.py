@@ -33,6 +33,7 @@ class LogFile:
         self.path = path
         self.last = LastPost()
         self.size = 0  # bytes that are committed
+        self.edition = 0  # changes when somebody else has written to it: places are no longer so
         self._handle = -1  # for appending, while it is open
         self._identity = (0, 0)  # device and inode of what is open
         self._room = 0  # up to which size the disk has room for sure
@@ -237,10 +238,47 @@ class LogFile:
         except FileNotFoundError:  # somebody has deleted it: there is nothing to read
             return
 
+    def place_after(self, number: int) -> int:
+        """Give the offset behind the message of this number, by bisection of the file itself.
+
+        In a log in which somebody has put numbers out of order it may be another place.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        if number >= self.last.number or not self.path.exists():
+            return self.size
+        low, high = 0, self.size  # the line that is sought begins in between
+        with self.path.open("rb") as file:
+            while low < high:
+                middle = (low + high) // 2
+                start, found = _message_from(file, middle, high)
+                if found is None or found > number:
+                    high = middle
+                else:
+                    low = start + 1
+            return _start_of_line(file, low, self.size)
+
+    def block_from(self, offset: int) -> tuple[bytes, int]:
+        """Give some whole lines from an offset on, and where the next ones begin.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        length = min(BLOCK + LONGEST_LINE, self.size - offset)
+        if length <= 0 or not self.path.exists():
+            return b"", self.size
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(length)
+        end = data.rfind(b"\n") + 1
+        return data[:end], offset + (end or max(len(data), 1))
+
     def _catch_up(self) -> None:
         """Look through the file again: somebody else has written to it under us."""
         there = LogFile(self.path)
         there.load(self.last.number)
+        self.edition += 1
         self._times, self.size = there._times, there.size
         self._room = self._indexed_to = 0
 
@@ -280,6 +318,28 @@ def _is_still_so(file: BinaryIO, times: TimeIndex, what: Indexed) -> bool:
         if post is None or second_of(post.at) != times.seconds[position]:
             return False
     return True
+
+
+def _start_of_line(file: BinaryIO, offset: int, end: int) -> int:
+    """Give where the first line begins at an offset or later."""
+    if offset == 0:
+        return 0
+    file.seek(offset - 1)
+    while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+        pass
+    return min(file.tell(), end)
+
+
+def _message_from(file: BinaryIO, offset: int, end: int) -> tuple[int, int | None]:
+    """Give offset and number of the first message that begins at an offset or later."""
+    start = _start_of_line(file, offset, end)
+    while start < end:
+        file.seek(start)
+        raw = file.readline(LONGEST_LINE)
+        if (post := read_line(raw)) is not None:
+            return start, post.number
+        start += len(raw) or end
+    return end, None
 
 
 def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:

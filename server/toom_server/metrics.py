@@ -32,6 +32,9 @@ NAMES: Final = {
     m.ReadMessages: "RDM",
     m.Locate: "UPD",
     m.Ping: "ping",
+    m.Keep: "keep",
+    m.Resume: "resume",
+    m.Follow: "follow",
 }
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import Any
 
 from toom_protocol.codec import encode_numbered
-from toom_protocol.messages import BroadcastSent, Expected, Reply, RoomMessageSent
+from toom_protocol.messages import BroadcastSent, Expected, Reply, Rest, RoomMessageSent
 from toom_protocol.timestamps import format_timestamp
 from toom_server.entries import BROADCASTS, Entry, PostEntry
+from toom_server.replies import Replies
 
 
 @dataclass(eq=False, slots=True)
@@ -21,6 +22,7 @@ class Session:
     address: str
     username: str | None = None  # set while logged in
     udp_port: int = 0
+    replies: Replies[Any] | None = None  # set when it can be resumed: its request ids are unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +34,33 @@ class ReadPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowPlan:
+    """Which logs a client wants to follow, and the last number that it has of some of them."""
+
+    logs: tuple[int, ...]
+    marks: Mapping[int, int]
+    rest: Rest
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What follows from one request; nothing of it is told before `entries` are kept."""
 
     replies: tuple[Reply, ...] = ()
     entries: tuple[Entry, ...] = ()
-    read: ReadPlan | None = None
+    read: ReadPlan | FollowPlan | None = None  # answered in parts
     notice: tuple[Session, Expected] | None = None
     console: str = ""  # the line for the server's terminal
     entered: bool = False  # this request logged its session in
     left: bool = False  # this one logged it out, or its connection is gone
+    moved: bool = False  # this one goes on elsewhere than before
+    replaces: Session | None = None  # this one's connection is to be ended
     audit: Mapping[str, Any] = field(default_factory=dict)  # for the log: arguments of `tell`
+
+    @property
+    def changes_the_list(self) -> bool:
+        """Whether userlog.txt is to be written before this is told (SPEC S3)."""
+        return self.entered or self.left or self.moved
 
 
 def tell_posts(posts: Iterable[PostEntry], announcements: list[str]) -> list[bytes]:
@@ -68,6 +86,17 @@ def tell_posts(posts: Iterable[PostEntry], announcements: list[str]) -> list[byt
                 f'{username} sent SRM #{number} "{text}" to room {log} at {stamp}.'
             )
     return frames
+
+
+def outcome_of(post: PostEntry) -> Outcome:
+    """Give of a message what other requests have, for one that is to be remembered."""
+    stamp = format_timestamp(post.at)
+    reply: Reply = BroadcastSent(post.number, stamp)
+    if post.log != BROADCASTS:
+        reply = RoomMessageSent(post.number, post.log, stamp)
+    lines: list[str] = []
+    tell_posts([post], lines)
+    return Outcome((reply,), (post,), console=lines[0])
 
 
 @lru_cache(maxsize=1024)  # rooms that are busy in one second

@@ -2,18 +2,21 @@
 
 Each item is a head (kind, log or room, number, length) and a body. What is said in a log is one
 item: its body is the lines of the text log with their newlines, numbered on from the head's number.
-A room's body is a JSON array of its members.
+A room's body is a JSON array of its members; that of an origin is the run of a client, and the
+frame of the reply.
 """
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 HEAD: Final = struct.Struct("<BQQI")  # kind; log or room; first number; bytes of the body
 ROOM: Final = 2  # kinds
 LINES: Final = 3
+ORIGIN: Final = 4
+RUN_SIZE: Final = 16  # bytes
 
 
 class BadRecord(ValueError):
@@ -37,15 +40,28 @@ class Room:
     members: tuple[str, ...]
 
 
-Item = Line | Room
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who has caused something in this record, and what they were answered."""
+
+    run: bytes
+    frame: bytes  # of the codec; empty: a run has begun
 
 
-def encode(rooms: Mapping[int, tuple[str, ...]], lines: Mapping[int, tuple[int, bytes]]) -> bytes:
+Item = Line | Room | Origin
+
+
+def encode(
+    rooms: Mapping[int, tuple[str, ...]],
+    lines: Mapping[int, tuple[int, bytes]],
+    origins: Iterable[Origin] = (),
+) -> bytes:
     """Give the bytes of a batch.
 
     Args:
         rooms: members by room, in order of their making.
         lines: by log, the number of the first one and all of them, with their newlines.
+        origins: who has caused some of it, in order.
     """
     parts = []
     for room_id, members in rooms.items():
@@ -53,6 +69,9 @@ def encode(rooms: Mapping[int, tuple[str, ...]], lines: Mapping[int, tuple[int, 
         parts += [HEAD.pack(ROOM, room_id, 0, len(body)), body]
     for log, (first, body) in lines.items():
         parts += [HEAD.pack(LINES, log, first, len(body)), body]
+    for origin in origins:
+        length = RUN_SIZE + len(origin.frame)
+        parts += [HEAD.pack(ORIGIN, 0, 0, length), origin.run, origin.frame]
     return b"".join(parts)
 
 
@@ -78,6 +97,8 @@ def decode(data: bytes) -> Iterator[Item]:
                 yield Line(key, number, text + b"\n")
         elif kind == ROOM:
             yield Room(key, _members(body))
+        elif kind == ORIGIN:
+            yield Origin(body[:RUN_SIZE], body[RUN_SIZE:])
         else:
             raise BadRecord(f"there is no kind {kind}")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from toom_server.checkpoint import Checkpoint, Extent
 from toom_server.journal import Record
-from toom_server.records import Line, Room, decode
+from toom_server.records import Line, Origin, Room, decode
 
 
 @dataclass(slots=True)
@@ -29,6 +29,7 @@ class Replay:
         lines: by log, each in order.
         rooms: in order of their making.
         sure: by log, the last number whose line had been written before the server ended.
+        origins: who had what, in order.
         same_boot: nothing can have been lost with the power since.
     """
 
@@ -37,6 +38,7 @@ class Replay:
     lines: dict[int, list[Line]] = field(default_factory=lambda: defaultdict(list))
     rooms: dict[int, tuple[str, ...]] = field(default_factory=dict)
     sure: dict[int, int] = field(default_factory=dict)
+    origins: list[Origin] = field(default_factory=list)
     same_boot: bool = True
 
 
@@ -54,6 +56,9 @@ def gather(records: Iterable[Record], checkpoint: Checkpoint, written: int) -> R
         for item in decode(record.payload):
             if isinstance(item, Room):
                 replay.rooms[item.room_id] = item.members
+                continue
+            if isinstance(item, Origin):
+                replay.origins.append(item)
                 continue
             replay.lines[item.log].append(item)
             if record.sequence <= written:

@@ -19,15 +19,19 @@ from logging import ERROR, WARNING
 from pathlib import Path
 from typing import Final, Protocol
 
+from toom_protocol.codec import encode as encode_frame
+from toom_protocol.messages import Reply
 from toom_server import checkpoint
 from toom_server.checkpoint import Checkpoint, Extent, sync_directory
-from toom_server.entries import BROADCASTS, Entry, History, RoomEntry
+from toom_server.entries import BROADCASTS, Entry, History, OriginEntry, PostEntry, RoomEntry
 from toom_server.events import tell
-from toom_server.journal import AnotherVersion, Journal
+from toom_server.journal import AnotherVersion, Journal, boot
 from toom_server.log_file import LOG_MODE, LogFile
 from toom_server.mending import foresee
-from toom_server.records import BadRecord, encode
+from toom_server.records import BadRecord, Origin, encode
+from toom_server.recovery import Replay
 from toom_server.rooms_file import RoomsFile
+from toom_server.runs import ANY_BOOT, Runs
 from toom_server.survey import HIDDEN, Survey, log_path, survey
 from toom_server.tails import Tail, tails_of
 from toom_server.userlog_file import UserLogFile
@@ -94,6 +98,31 @@ class Store(Protocol):
     def read(self, log: int, since: datetime) -> Iterator[bytes]:
         """Yield blocks of whole lines of a log that are later than a time."""
 
+    def last_number(self, log: int) -> int | None:
+        """Give the number of the last message that stands in a log; None: there is no such log."""
+
+    def read_after(self, log: int, number: int, place: "Place | None") -> tuple[bytes, "Place"]:
+        """Give some whole lines of a log, and where the next ones begin.
+
+        Args:
+            number: the last message that is known; where it ends is looked up without a place.
+            place: where the last call has ended.
+
+        Returns:
+            No lines, when there are none; some may be no messages, or known ones.
+
+        Raises:
+            OSError: the log cannot be read.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a log, as long as nobody else writes to it."""
+
+    edition: int
+    offset: int
+
 
 @dataclass(slots=True)
 class _Batch:
@@ -103,6 +132,7 @@ class _Batch:
     tails: dict[int, Tail]  # by log
     lines: dict[int, bytes]  # of the tails
     undo: "_Undo"
+    origins: list[Origin]
 
 
 class FileStore:
@@ -133,6 +163,7 @@ class FileStore:
         self._lock_path = str(self._hidden / "lock")  # looked at with each batch
         self._journal = Journal(self._hidden, upkeep)
         self._durability = durability
+        self._runs = Runs()
         self._upkeep = upkeep
         self._checkpointing = False
         self._checkpoint_again = 0.0  # when one may be tried after a failure; monotonic seconds
@@ -165,6 +196,7 @@ class FileStore:
         for log in found.logs:
             warnings += self._load_log(log, found)
         self._dirty |= set(replay.lines)
+        runs = self._load_runs(replay)
         self._write_checkpoint(self._snapshot(replay.sequence))
         self._journal.begin(replay.sequence)
         self._userlog.replace(b"")
@@ -173,14 +205,17 @@ class FileStore:
             last={log: file.last for log, file in self._logs.items()},
             next_room_id=max(found.logs) + 1,
             warnings=tuple(warnings),
+            runs=runs,
         )
 
     def begin(self, entries: Sequence[Entry]) -> None:
         """Take room for a batch in the text logs, then write it into the journal (PROTOCOL 6.2)."""
-        rooms = {each.room_id: each.members for each in entries if isinstance(each, RoomEntry)}
+        rare = [each for each in entries if not isinstance(each, PostEntry)]
+        rooms = {each.room_id: each.members for each in rare if isinstance(each, RoomEntry)}
+        origins = [_origin(each) for each in rare if isinstance(each, OriginEntry)]
         tails = tails_of(entries)
         lines = {log: tail.content for log, tail in tails.items()}
-        batch = _Batch(rooms, tails, lines, _Undo())
+        batch = _Batch(rooms, tails, lines, _Undo(), origins)
         try:
             self._remake_hidden()
             if self._forget is not None:
@@ -189,7 +224,7 @@ class FileStore:
             self._take_room(batch)
             if self._durability is not Durability.NONE:
                 numbered = {log: (tails[log].first, text) for log, text in lines.items()}
-                self._journal.write(encode(rooms, numbered))
+                self._journal.write(encode(rooms, numbered, origins))
         except OSError as exc:
             self._batch = batch
             self.abandon()
@@ -217,6 +252,8 @@ class FileStore:
             self.abandon()
             raise _refusal(exc) from exc
         self._batch = None
+        for origin in batch.origins:
+            self._runs.note(origin.run, origin.frame)
         if self._durability is not Durability.NONE:
             self._journal.keep()
         if self._journal.has_full_segments or self._was_edited:
@@ -271,6 +308,22 @@ class FileStore:
         """Yield blocks of whole lines, from the file itself."""
         if log in self._logs:
             yield from self._logs[log].later_than(since)
+
+    def last_number(self, log: int) -> int | None:
+        """Give the number of the last message of a log."""
+        return self._logs[log].last.number if log in self._logs else None
+
+    def read_after(self, log: int, number: int, place: Place | None) -> tuple[bytes, Place]:
+        """Give some whole lines from a place on, from the file itself."""
+        if log not in self._logs:
+            return b"", Place(0, 0)
+        file = self._logs[log]
+        is_so = place is not None and place.edition == file.edition and place.offset <= file.size
+        offset = place.offset if place is not None and is_so else file.place_after(number)
+        lines, end = file.block_from(offset)
+        while not lines and end < file.size:
+            lines, end = file.block_from(end)
+        return lines, Place(file.edition, end)
 
     def close(self) -> None:
         """Nobody is active any more; everything is on the disk; let the next server in."""
@@ -336,6 +389,7 @@ class FileStore:
             ),
             [self._logs[key] for key in self._dirty if key in self._logs],
             {key: index for key, log in self._logs.items() if (index := log.indexed())},
+            self._runs.encode(ANY_BOOT if self._durability is Durability.DISK else boot()),
         )
         self._dirty.clear()
         self._was_edited = False
@@ -366,13 +420,41 @@ class FileStore:
             log.sync()
         self._rooms.sync()
         sync_directory(self._directory)
+        self._write_runs(snapshot.runs)
         checkpoint.write(self._hidden, snapshot.checkpoint)
         for key, index in snapshot.indexes.items():  # only to be quick: it needs no sync
             fresh = self._hidden / "index.new"
             fresh.write_bytes(index)
             fresh.replace(self._hidden / f"index-{key}")
 
+    def _write_runs(self, content: bytes) -> None:
+        """Before the checkpoint, since the journal's records before it may go then."""
+        path = self._hidden / "runs"
+        if self._durability is Durability.NONE or not self._runs:  # without a journal: no promise
+            path.unlink(missing_ok=True)
+            return
+        fresh = self._hidden / "runs.new"
+        with fresh.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fdatasync(file.fileno())
+        fresh.replace(path)
+        sync_directory(self._hidden)  # a checkpoint must not be there before it
+
     # --- load ---------------------------------------------------------------------------------
+
+    def _load_runs(self, replay: Replay) -> dict[bytes, list[tuple[int, Reply]]]:
+        """Give what became of commands (PROTOCOL 3.6), where all of it is known for sure."""
+        path = self._hidden / "runs"
+        is_whole = replay.same_boot or self._durability is Durability.DISK
+        known = Runs() if is_whole else None
+        if path.exists():
+            known = Runs.decode(path.read_bytes(), boot())
+        self._runs = known or Runs()
+        if known is not None:
+            for origin in replay.origins:
+                self._runs.note(origin.run, origin.frame)
+        return dict(self._runs.replies())
 
     def _take_lock(self) -> None:
         lock = os.open(self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -454,6 +536,11 @@ class _Snapshot:
     checkpoint: Checkpoint
     dirty: Sequence[LogFile] = field(default=())
     indexes: Mapping[int, bytes] = field(default_factory=dict)
+    runs: bytes = b""
+
+
+def _origin(entry: OriginEntry) -> Origin:
+    return Origin(entry.run, encode_frame(entry.request_id, entry.reply) if entry.reply else b"")
 
 
 def _refusal(fault: OSError) -> StoreError:

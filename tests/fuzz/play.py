@@ -6,6 +6,7 @@ double, since a kernel's sockets would make each try a hundred times slower.
 
 import asyncio
 import io
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +16,13 @@ import toom_server.presence
 from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, Decoder, encode
 from toom_protocol.lines import parse_active_user, parse_post
+from toom_protocol.marks import parse_marks
 from toom_server.accounts import Accounts
 from toom_server.conference import Conference
 from toom_server.connection import Connection
 from toom_server.hub import Hub
 from toom_server.line_writer import LineWriter
+from toom_server.sessions import Sessions
 from toom_server.store import Durability, FileStore
 
 USERS = ("Yoda", "Han", "Luke", "Leia")
@@ -64,6 +67,23 @@ class Wire(asyncio.Transport):
         return 0
 
 
+class Pushed:
+    """What a connection was sent unasked: each message once, in order, without a hole."""
+
+    def __init__(self) -> None:
+        self._next: dict[int, set[int]] = {}  # by log: which numbers may come next
+
+    def check(self, message: m.Message | m.Unknown) -> None:
+        if isinstance(message, m.Marks):
+            for log, number in parse_marks(message.marks).items():
+                self._next.setdefault(log, set()).add(number + 1)
+        elif isinstance(message, m.Posted):
+            posts = [parse_post(line) for line in message.lines.decode().split("\n")[:-1]]
+            for post in posts:
+                assert post.number in self._next.setdefault(message.room_id, {1})
+                self._next[message.room_id] = {post.number + 1}
+
+
 class Play:
     """One server, and the people at it."""
 
@@ -72,7 +92,10 @@ class Play:
         toom_server.presence.INTERVAL = 0.0  # type: ignore[misc]  # nobody waits here
         self._store = FileStore(directory, durability=Durability.NONE)
         accounts = Accounts(dict.fromkeys(USERS, PASSWORD))
-        conference = Conference(accounts, 5, self._store.load(), lambda: (7, b"k" * 32))
+        drawn = itertools.count()
+        sessions = Sessions(lambda: b"token %d" % next(drawn))
+        history = self._store.load()
+        conference = Conference(accounts, 5, history, lambda: (7, b"k" * 32), sessions)
         self._conference = conference
         self._hub = Hub(conference, self._store, LineWriter(io.StringIO()))
         self._wires: dict[int, Wire] = {}
@@ -86,10 +109,10 @@ class Play:
         if not wire.is_closing():
             wire.protocol.data_received(data)
 
-    def ask(self, who: int, request: m.Request) -> None:
+    def ask(self, who: int, request: m.Request, request_id: int = 1) -> None:
         """Let a whole request come; a new connection says its preface first."""
         start = b"" if who in self._wires else PREFACE
-        self.feed(who, start + encode(1, request))
+        self.feed(who, start + encode(request_id, request))
 
     def drop(self, who: int) -> None:
         """Let a connection end."""
@@ -117,7 +140,9 @@ class Play:
         assert len({user.username for user in active}) == len(active)
         for wire in self._wires.values():
             decoder = Decoder()
+            pushed = Pushed()
             for _, message in decoder.receive(wire.said):
+                pushed.check(message)
                 assert not isinstance(message, m.Unknown)
                 if isinstance(message, m.BroadcastSent):
                     assert message.number <= len(posts)

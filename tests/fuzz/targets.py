@@ -58,7 +58,7 @@ async def _server(data: bytes) -> None:
                     await play.settle()
                     play.check()
                 case _:
-                    play.ask(who, _request(source))
+                    play.ask(who, _request(source), 1 + source.number(3))
         await play.settle()
         play.check()
         await play.close()
@@ -67,7 +67,7 @@ async def _server(data: bytes) -> None:
 def _request(source: "Source") -> m.Request:
     name = USERS[source.number(len(USERS))]
     words = source.text(40).decode(errors="replace")
-    match source.number(11):
+    match source.number(15):
         case 0 | 1 | 2:
             return m.LogIn(name, PASSWORD, 8000)
         case 3:
@@ -85,6 +85,13 @@ def _request(source: "Source") -> m.Request:
             return m.Locate(name)
         case 9:
             return m.ListActive()
+        case 10:
+            return m.Keep(bytes([source.number(2)]))
+        case 11:
+            return m.Resume(b"token %d" % source.number(9), 8000 + source.number(2))
+        case 12 | 13:
+            mark = words if source.number(4) == 0 else f"{source.number(3)} {source.number(9)}"
+            return m.Follow((mark,), m.Rest(source.number(3)))
         case _:
             return m.LogOut()
 

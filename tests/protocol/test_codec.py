@@ -23,6 +23,7 @@ _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     m.RoomFault: st.sampled_from(m.RoomFault),
     m.LogChoice: st.sampled_from(m.LogChoice),
     m.Cause: st.sampled_from(m.Cause),
+    m.Rest: st.sampled_from(m.Rest),
 }
 
 

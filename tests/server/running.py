@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from toom_server.connection import Connection
 from toom_server.doorway import Doorway
 from toom_server.hub import Hub
 from toom_server.line_writer import LineWriter
+from toom_server.sessions import TOKEN_SIZE, Sessions
 from toom_server.store import FileStore, Store
 
 PATIENCE = 5.0  # seconds that a reply may take on a busy host
@@ -60,8 +62,9 @@ class BareClient:
 class Running:
     """The server and the way to it."""
 
-    def __init__(self, hub: Hub, port: int, directory: Path) -> None:
+    def __init__(self, hub: Hub, port: int, directory: Path, conference: Conference) -> None:
         self.hub = hub
+        self.conference = conference
         self.port = port
         self.directory = directory
         self.clients: list[BareClient] = []
@@ -87,11 +90,12 @@ async def running(
     own = store or FileStore(directory)
     history = own.load()
     accounts = accounts or Accounts(dict.fromkeys(("Yoda", "Han", "Luke"), "pw"))
-    conference = Conference(accounts, 3, history, lambda: (7, b"k" * 32))
+    sessions = Sessions(lambda: secrets.token_bytes(TOKEN_SIZE))
+    conference = Conference(accounts, 3, history, lambda: (7, b"k" * 32), sessions)
     hub = Hub(conference, own, LineWriter(sys.stdout), doorway)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(hub), "127.0.0.1", 0)
-    there = Running(hub, server.sockets[0].getsockname()[1], directory)
+    there = Running(hub, server.sockets[0].getsockname()[1], directory, conference)
     try:
         yield there
     finally:
@@ -101,3 +105,5 @@ async def running(
             with contextlib.suppress(OSError):
                 await client.writer.wait_closed()
         await hub.close()
+        if store is None:
+            own.close()

@@ -1,5 +1,6 @@
 """The rules of SPEC S2 to S12 without sockets, files or clocks; PROTOCOL 3.4, 7.3."""
 
+import itertools
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from toom_server.accounts import Accounts
 from toom_server.conference import Conference, Instant
 from toom_server.entries import History, LastPost, PostEntry
 from toom_server.outcomes import Outcome, ReadPlan, Session, tell_posts
+from toom_server.sessions import Sessions
 
 START = datetime(2022, 6, 1, 16, 0, 0)
 
@@ -21,7 +23,11 @@ class World:
 
     def __init__(self, history: History | None = None) -> None:
         accounts = Accounts({name: f"{name}-pw" for name in ("Yoda", "Han", "Luke", "Leia")})
-        self.conference = Conference(accounts, 3, history or History(), lambda: (7, b"k" * 32))
+        drawn = itertools.count(1)
+        sessions = Sessions(lambda: b"token %d" % next(drawn))
+        self.conference = Conference(
+            accounts, 3, history or History(), lambda: (7, b"k" * 32), sessions
+        )
         self.seconds = 0.0
 
     def at(self) -> Instant:

@@ -17,10 +17,13 @@ import pytest
 from tests.doubles.disk import ForgetfulDisk, PowerLost
 from tests.server.durability import SEEDS_OF_POWER, check_log
 from toom_protocol.lines import parse_post
-from toom_server.entries import Entry, PostEntry, RoomEntry
+from toom_protocol.messages import BroadcastSent
+from toom_server.entries import Entry, OriginEntry, PostEntry, RoomEntry
+from toom_server.replies import REMEMBERED
 from toom_server.store import FileStore
 
 AT = datetime(2022, 6, 1, 16, 0, 0)
+RUN = b"r" * 16
 LIVES = 3
 MEMBERS = ("Yoda", "Han", "Luke", "Leia", "Obi-wan", "Lando", "Chewie", "Artoo")
 
@@ -33,6 +36,7 @@ class World:
         self.posts: defaultdict[int, dict[int, tuple[str, str]]] = defaultdict(dict)
         self.rooms: dict[int, tuple[str, ...]] = {}
         self.said = 0
+        self.origins: list[tuple[int, object]] = []
         self.last: dict[int, int] = {}
         self.next_room = 1
 
@@ -50,6 +54,8 @@ class World:
             self.said += 1
             text = f"text {self.said} " + "x" * self.chance.choice((0, 10, 700, 6000))
             entries.append(PostEntry(log, last[log], AT, "Yoda", text, 1))
+            if self.chance.random() < 0.3:
+                entries.append(OriginEntry(RUN, self.said, BroadcastSent(last[log], text[:16])))
         return entries
 
     def promise(self, entries: list[Entry]) -> None:
@@ -58,6 +64,8 @@ class World:
             if isinstance(entry, PostEntry):
                 self.last[entry.log] = entry.number
                 self.posts[entry.log][entry.number] = (entry.username, entry.text)
+            elif isinstance(entry, OriginEntry):
+                self.origins.append((entry.request_id, entry.reply))
             else:
                 self.rooms[entry.room_id] = entry.members
                 self.next_room = entry.room_id + 1
@@ -110,6 +118,8 @@ def check(directory: Path, world: World) -> None:
         lines = (directory / name).read_bytes().decode().split("\n")
         assert lines.pop() == ""
         check_log([parse_post(line) for line in lines], promised)
+    known = list(history.runs.get(RUN, ()))
+    assert set(known) >= set(world.origins[-REMEMBERED // 2 :])  # the rest may be of a lost batch
     assert not [warning for warning in history.warnings if "acknowledged" in warning]
 
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from toom_protocol.messages import BroadcastSent
 from toom_server import allocation
-from toom_server.entries import BROADCASTS, History, LastPost, PostEntry, RoomEntry
+from toom_server.entries import BROADCASTS, History, LastPost, OriginEntry, PostEntry, RoomEntry
 from toom_server.store import DirectoryInUse, Durability, FileStore, StoreError
 
 AT = datetime(2022, 6, 1, 16, 0, 0)
@@ -41,20 +42,20 @@ def store(directory: Path) -> Iterator[FileStore]:
     store.close()
 
 
-def restart(directory: Path, store: FileStore) -> History:
+def restart(directory: Path, store: FileStore, durability: Durability = Durability.DISK) -> History:
     store.close()
-    again = FileStore(directory)
+    again = FileStore(directory, durability=durability)
     history = again.load()
     again.close()
     store.load()
     return history
 
 
-def kill(directory: Path, store: FileStore) -> History:
+def kill(directory: Path, store: FileStore, durability: Durability = Durability.DISK) -> History:
     """Let go of the directory as a process that is killed does, and start again."""
     os.close(store._lock)
     store._journal.close()
-    store.__init__(directory)  # type: ignore[misc]  # the store's process is another one
+    store.__init__(directory, durability=durability)  # type: ignore[misc]  # the store's process is another one
     return store.load()
 
 
@@ -500,6 +501,70 @@ def test_room_that_was_taken_ahead_is_given_back(directory: Path, store: FileSto
     assert log.stat().st_blocks * 512 > size + 8192
     restart(directory, store)
     assert log.stat().st_blocks * 512 < size + 8192
+
+
+def test_a_place_in_a_log_that_somebody_edits_is_looked_up_again(
+    directory: Path, store: FileStore
+) -> None:
+    store.commit([said(1), said(2)])
+    lines, place = store.read_after(BROADCASTS, 1, None)
+    assert lines == b"2; 1 Jun 2022 16:00:00; Yoda; hi\n"
+    log = directory / "messagelog.txt"
+    log.write_bytes(b"a note by hand, longer than a line of a message\n" + log.read_bytes())
+    store.commit([said(3)])
+    lines, _ = store.read_after(BROADCASTS, 2, place)
+    assert lines == b"3; 1 Jun 2022 16:00:00; Yoda; hi\n"
+
+
+def origin(request_id: int, number: int) -> OriginEntry:
+    return OriginEntry(b"r" * 16, request_id, BroadcastSent(number, "1 Jun 2022 16:00:00"))
+
+
+@pytest.mark.parametrize("durability", list(Durability))
+@pytest.mark.parametrize("end", [restart, kill])
+def test_for_whom_a_message_was_kept_is_known_afterwards(
+    directory: Path, durability: Durability, end: Callable[..., History]
+) -> None:
+    """PROTOCOL 3.6: so that a command that is repeated is not done twice."""
+    store = FileStore(directory, durability=durability)
+    store.load()
+    store.commit([OriginEntry(b"q" * 16, 0, None)])
+    store.commit([said(1), origin(7, 1), said(2), said(3), origin(9, 3)])
+    known = {
+        b"q" * 16: [],
+        b"r" * 16: [(n, origin(n, number).reply) for n, number in ((7, 1), (9, 3))],
+    }
+    if durability is Durability.NONE:
+        known = {}
+    assert end(directory, store, durability).runs == known
+    store.commit([said(4)])
+    assert end(directory, store, durability).runs == known
+    store.close()
+
+
+def test_without_a_sync_a_loss_of_power_forgets_for_whom(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log may have what the journal has lost: a command must not be thought undone."""
+    store = FileStore(directory, durability=Durability.SYSTEM)
+    store.load()
+    store.commit([said(1), origin(7, 1)])
+    monkeypatch.setattr("toom_server.journal.boot", lambda: b"another boot....")
+    monkeypatch.setattr("toom_server.store.boot", lambda: b"another boot....")
+    os.close(store._lock)
+    store._journal.close()
+    again = FileStore(directory, durability=Durability.SYSTEM)
+    assert again.load().runs == {}
+    again.close()
+
+
+def test_a_broken_file_of_runs_is_none(directory: Path, store: FileStore) -> None:
+    store.commit([said(1), origin(7, 1)])
+    assert restart(directory, store).runs
+    path = directory / ".toom" / "runs"
+    store.close()
+    path.write_bytes(path.read_bytes()[:-1])
+    assert store.load().runs == {}
 
 
 @pytest.mark.parametrize("durability", list(Durability))
