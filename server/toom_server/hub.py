@@ -94,8 +94,6 @@ class Hub:
         self._connections: dict[Session, Connection] = {}
         self._arrivals: list[tuple[Connection, _Requests]] = []
         self._said: list[str] = []  # lines for the server's terminal
-        self._unsent: list[Connection] = []  # that have something to send in this turn
-        self._flush_due = False
         self._busy = False  # a batch is on its way to the disk, or a turn is due
         self._closing = False
         self._healthy = True
@@ -123,8 +121,11 @@ class Hub:
 
     def submit(self, connection: Connection, requests: Sequence[tuple[int, Request]]) -> None:
         """Take requests of one connection; they are answered in order of arrival."""
-        if connection.session.username is not None and connection not in self._held:
-            self._arrive(connection, requests)
+        is_in = connection.session.username is not None and connection not in self._held
+        if is_in and not self._closing:  # the usual case, at once
+            self._arrivals.append((connection, requests))
+            if not self._busy:
+                self._schedule()
             return
         for request_id, request in requests:
             self._submit_guest(connection, request_id, request)
@@ -140,19 +141,6 @@ class Hub:
             self._prove(connection, request_id, request)
         else:
             self._arrive(connection, [(request_id, request)])
-
-    def send_soon(self, connection: Connection) -> None:
-        """Have a connection flushed at the end of this turn."""
-        self._unsent.append(connection)
-        if not self._flush_due:
-            self._flush_due = True
-            asyncio.get_running_loop().call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._flush_due = False
-        unsent, self._unsent = self._unsent, []
-        for connection in unsent:
-            connection.flush()
 
     def gone(self, connection: Connection) -> None:
         """Note that a connection has ended."""
@@ -265,9 +253,12 @@ class Hub:
             return
         self._arrivals.append((connection, requests))
         if not self._busy:
-            self._busy = True
-            self._idle.clear()
-            asyncio.get_running_loop().call_soon(self._turn)
+            self._schedule()
+
+    def _schedule(self) -> None:
+        self._busy = True
+        self._idle.clear()
+        asyncio.get_running_loop().call_soon(self._turn)
 
     def _resume(self, connection: Connection) -> None:
         """Take what a client has sent while it was held."""
@@ -409,7 +400,6 @@ class Hub:
                 self._tell(connection, what)
         if self._followers and batch.fault is None:
             self._followers.kept(batch.entries)
-        self._flush()
         self._show()
         if following is None:
             if not self._busy:
