@@ -28,14 +28,13 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         *("_decoder", "_full", "_hub", "_joined", "_last_buffered", "_last_guest"),
         *("_last_progress", "_more_due", "_reading", "_streams", "_transport", "_turn_due"),
-        *("_unanswered", "_undecoded", "_unsent", "session"),
+        *("_unanswered", "_undecoded", "session"),
     )  # a connection costs little memory
 
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
         self._decoder = Decoder()
         self._unanswered = 0
-        self._unsent: list[bytes] = []  # frames that the hub will have sent in this turn
         self._full = False  # the kernel takes no more; asyncio told us
         self._reading = True
         self._undecoded = False  # the decoder may hold whole frames still
@@ -61,13 +60,8 @@ class Connection(asyncio.Protocol):
         tell(INFO, "connected", address=peer[0], port=peer[1])
 
     def data_received(self, data: bytes) -> None:
-        self._last_progress = time.monotonic()
-        self._take(data)
-
-    def _take(self, data: bytes) -> None:
         """Decode no more than may wait, so that a client that sends fast fills no batch."""
-        if self._transport.is_closing():
-            return
+        self._last_progress = time.monotonic()
         room = 0 if self._full else MAX_UNANSWERED - self._unanswered
         frames = self._decoder.receive(data, limit=room)
         self._undecoded = len(frames) == room
@@ -87,7 +81,8 @@ class Connection(asyncio.Protocol):
 
     def _take_more(self) -> None:
         self._more_due = False
-        self._take(b"")
+        if not self._transport.is_closing():
+            self.data_received(b"")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._streams.clear()
@@ -112,25 +107,18 @@ class Connection(asyncio.Protocol):
             self._write_streams()
 
     def answer(self, frames: Sequence[bytes], requests: int) -> None:
-        """Send the answers to so many requests, with whatever else goes out in this turn."""
-        if not self._unsent:
-            self._hub.send_soon(self)
-        self._unsent += frames
+        """Send the answers to so many requests; the loop keeps what the kernel does not take."""
         self._unanswered -= requests
-
-    def send(self, request_id: int, *messages: Message) -> None:
-        """Send messages soon, all of one turn of the event loop at once."""
-        self.answer([encode(request_id, each) for each in messages], 0)
-
-    def flush(self) -> None:
-        """Send what was put there; asyncio keeps what the kernel does not take."""
-        unsent, self._unsent = self._unsent, []
         if self._transport.is_closing():
             return
-        if unsent:
-            self._transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
+        if frames:
+            self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
         if self._undecoded or not self._reading:
             self._pace()
+
+    def send(self, request_id: int, *messages: Message) -> None:
+        """Send messages."""
+        self.answer([encode(request_id, each) for each in messages], 0)
 
     def notify(self, notice: Notice) -> None:
         """Send what nobody asked for; a client that does not read is dropped (PROTOCOL 2.5)."""
@@ -188,7 +176,6 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """End the connection after what is to be sent."""
-        self.flush()
         self._transport.close()
 
     @property
@@ -220,7 +207,6 @@ class Connection(asyncio.Protocol):
             part = next(parts, None)
             if part is not None:
                 self.send(request_id, part)
-                self.flush()  # at once: the kernel says when it is full
             else:
                 self._streams.pop(0)
                 self.answer((), 1)

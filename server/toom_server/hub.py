@@ -21,16 +21,17 @@ from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT, SWEEP_INTERVAL
 from toom_protocol.messages import Cause, End, LogIn, LogLines, Message, NotStored, Ping, Request
 from toom_server.conference import Conference, Instant
 from toom_server.connection import Connection
-from toom_server.disk import Disk, ThreadedDisk
+from toom_server.disk import Disk
 from toom_server.doorway import Doorway
 from toom_server.entries import Entry, OriginEntry, PostEntry
 from toom_server.events import tell
 from toom_server.followers import Followers
+from toom_server.group_commit import BatchObserver, GroupCommit
 from toom_server.line_writer import LineWriter
 from toom_server.outcomes import FollowPlan, Outcome, ReadPlan, Session, outcome_of, tell_posts
 from toom_server.presence import Presence
 from toom_server.replies import REPEATABLE
-from toom_server.store import Store, StoreError
+from toom_server.store import Store
 
 PROVERS: Final = 2  # passwords that are proved at a time; the others wait, and the loop goes on
 MOST: Final = 1 << 20  # connections, where nobody says how many; more than any system grants
@@ -55,24 +56,18 @@ class _Batch:
     """What is decided in one turn, and becomes known at once.
 
     Attributes:
-        fault: why nothing of it is kept.
-        is_under_way: the disk has it.
+        decided: by connection: messages that follow each other, or something else.
     """
 
     decided: list[tuple[Connection, list[PostEntry] | _Decided]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
-    fault: str | None = None
-    is_under_way: bool = False
 
 
-class Observer(Protocol):
+class Observer(BatchObserver, Protocol):
     """Counts what goes on; it is called in the event loop and must not wait."""
 
     def request(self, request: Request) -> None:
         """A request was handled."""
-
-    def batch(self, entries: int, seconds: float, *, kept: bool) -> None:
-        """A batch went to the disk, with so many messages and rooms, and came back."""
 
 
 class Hub:
@@ -94,16 +89,13 @@ class Hub:
         self._connections: dict[Session, Connection] = {}
         self._arrivals: list[tuple[Connection, _Requests]] = []
         self._said: list[str] = []  # lines for the server's terminal
-        self._unsent: list[Connection] = []  # that have something to send in this turn
-        self._flush_due = False
         self._busy = False  # a batch is on its way to the disk, or a turn is due
         self._closing = False
-        self._healthy = True
         self._observer: Observer | None = None
         self._empty = asyncio.Event()  # while closing: every connection has ended
         self._idle = asyncio.Event()  # no batch is under way
         self._idle.set()
-        self._disk: Disk = ThreadedDisk()
+        self._commit = GroupCommit(store)
         self._provers = ThreadPoolExecutor(PROVERS, thread_name_prefix="passwords")
         self._presence: Presence[tuple[Connection, _Decided]] = Presence(
             conference.user_log, store.publish, self._published
@@ -123,8 +115,11 @@ class Hub:
 
     def submit(self, connection: Connection, requests: Sequence[tuple[int, Request]]) -> None:
         """Take requests of one connection; they are answered in order of arrival."""
-        if connection.session.username is not None and connection not in self._held:
-            self._arrive(connection, requests)
+        is_in = connection.session.username is not None and connection not in self._held
+        if is_in and not self._closing:  # the usual case, at once
+            self._arrivals.append((connection, requests))
+            if not self._busy:
+                self._schedule()
             return
         for request_id, request in requests:
             self._submit_guest(connection, request_id, request)
@@ -140,19 +135,6 @@ class Hub:
             self._prove(connection, request_id, request)
         else:
             self._arrive(connection, [(request_id, request)])
-
-    def send_soon(self, connection: Connection) -> None:
-        """Have a connection flushed at the end of this turn."""
-        self._unsent.append(connection)
-        if not self._flush_due:
-            self._flush_due = True
-            asyncio.get_running_loop().call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._flush_due = False
-        unsent, self._unsent = self._unsent, []
-        for connection in unsent:
-            connection.flush()
 
     def gone(self, connection: Connection) -> None:
         """Note that a connection has ended."""
@@ -197,16 +179,16 @@ class Hub:
     @property
     def is_healthy(self) -> bool:
         """Whether the last write to the disk went well."""
-        return self._healthy and self._presence.is_right
+        return self._commit.is_healthy and self._presence.is_right
 
     def use_disk(self, disk: Disk) -> None:
         """Wait for the disk in another way from now on; nothing is under way yet."""
-        self._disk.close()
-        self._disk = disk
+        self._commit.use_disk(disk)
 
     def observe(self, observer: Observer) -> None:
         """Tell somebody about requests and batches from now on."""
         self._observer = observer
+        self._commit.observe(observer)
 
     @property
     def buffered(self) -> int:
@@ -231,7 +213,7 @@ class Hub:
                 if self._connections:
                     await self._empty.wait()
         self._provers.shutdown(wait=False, cancel_futures=True)
-        self._disk.close()
+        self._commit.close()
         self._presence.close()
         self._console.close()
 
@@ -265,9 +247,12 @@ class Hub:
             return
         self._arrivals.append((connection, requests))
         if not self._busy:
-            self._busy = True
-            self._idle.clear()
-            asyncio.get_running_loop().call_soon(self._turn)
+            self._schedule()
+
+    def _schedule(self) -> None:
+        self._busy = True
+        self._idle.clear()
+        asyncio.get_running_loop().call_soon(self._turn)
 
     def _resume(self, connection: Connection) -> None:
         """Take what a client has sent while it was held."""
@@ -276,11 +261,6 @@ class Hub:
             self._submit_guest(connection, request_id, request)
 
     def _turn(self) -> None:
-        begun = self._begin()
-        if not begun.is_under_way:
-            self._release(begun)
-
-    def _begin(self) -> "_Batch":
         """Decide what has arrived, and send it on its way to the disk."""
         batch = _Batch()
         at = Instant(time.monotonic(), datetime.now().replace(microsecond=0))
@@ -292,19 +272,7 @@ class Hub:
             if requests_taken >= LARGEST_BATCH:
                 break
         del self._arrivals[:taken]
-        if batch.entries:
-            try:
-                self._store.begin(batch.entries)
-            except StoreError as exc:
-                batch.fault = str(exc)
-            else:
-                batch.is_under_way = True
-                done = partial(self._synced, batch, at.monotonic)
-                if (handle := self._store.unsynced) is not None:
-                    self._disk.sync(handle, done)
-                else:
-                    asyncio.get_running_loop().call_soon(done, None)
-        return batch
+        self._commit.keep(batch.entries, partial(self._release, batch))
 
     def _decide(
         self, connection: Connection, requests: _Requests, at: Instant, batch: "_Batch"
@@ -369,53 +337,31 @@ class Hub:
         origin = OriginEntry(replies.run, request_id, outcome.replies[0])
         return replace(outcome, entries=(*outcome.entries, origin))
 
-    def _synced(self, batch: "_Batch", began: float, fault: OSError | None) -> None:
-        if fault is not None:
-            self._store.abandon()
-            batch.fault = f"The server's disk refuses: {fault.strerror}."
-        else:
-            try:
-                self._store.finish()
-            except StoreError as exc:
-                batch.fault = str(exc)
-        if self._observer is not None:
-            seconds = time.monotonic() - began
-            count = sum(not isinstance(entry, OriginEntry) for entry in batch.entries)
-            self._observer.batch(count, seconds, kept=batch.fault is None)
-        self._release(batch)
-
-    def _release(self, batch: "_Batch") -> None:
+    def _release(self, batch: "_Batch", fault: str | None) -> None:
         """Send the next batch on its way, then tell what became of this one."""
-        if batch.entries:
-            self._healthy = batch.fault is None
-        if batch.fault is not None:
-            tell(ERROR, "not-stored", why=batch.fault)
+        if fault is not None:
             self._conference.undo(batch.entries)
-        following = self._begin() if self._arrivals else None
-        self._busy = following is not None
+        self._busy = bool(self._arrivals)
+        if self._busy:
+            self._turn()
         for connection, what in batch.decided:
             if not isinstance(what, _Decided):
-                if batch.fault is None:
+                if fault is None:
                     frames = tell_posts(what, self._said)
                 else:
-                    fault = NotStored(batch.fault)
-                    frames = [encode(post.request_id, fault) for post in what]
+                    frames = [encode(post.request_id, NotStored(fault)) for post in what]
                 connection.answer(frames, len(what))
-            elif batch.fault is not None and what.outcome.entries:
-                self._tell(connection, _not_stored(what, batch.fault))
+            elif fault is not None and what.outcome.entries:
+                self._tell(connection, _not_stored(what, fault))
             elif what.outcome.changes_the_list:
                 self._presence.changed((connection, what))
             else:
                 self._tell(connection, what)
-        if self._followers and batch.fault is None:
+        if self._followers and fault is None:
             self._followers.kept(batch.entries)
-        self._flush()
         self._show()
-        if following is None:
-            if not self._busy:
-                self._idle.set()
-        elif not following.is_under_way:
-            asyncio.get_running_loop().call_soon(self._release, following)
+        if not self._busy:
+            self._idle.set()
 
     def _published(self, changes: list[tuple[Connection, _Decided]], fault: str | None) -> None:
         """Tell those who came and went that it is written down, or take back that they came."""

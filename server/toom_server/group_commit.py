@@ -1,0 +1,89 @@
+"""Batches on their way to the disk, one at a time (PROTOCOL 6.2).
+
+Belongs here: the steps of a batch, and what a refusal leaves. Does not: what is in it, who hears.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from logging import ERROR
+from typing import Protocol
+
+from toom_server.disk import Disk, ThreadedDisk
+from toom_server.entries import Entry, OriginEntry
+from toom_server.events import tell
+from toom_server.store import Store, StoreError
+
+Done = Callable[[str | None], None]  # hears why nothing of a batch is kept; None: all of it is
+
+
+class BatchObserver(Protocol):
+    """Counts batches; it is called in the event loop and must not wait."""
+
+    def batch(self, entries: int, seconds: float, *, kept: bool) -> None:
+        """A batch went to the disk, with so many messages and rooms, and came back."""
+
+
+class GroupCommit:
+    """Keeps batch after batch: while one is synced the next one gathers elsewhere."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._disk: Disk = ThreadedDisk()
+        self._observer: BatchObserver | None = None
+        self.is_healthy = True  # whether the last batch was kept
+
+    def use_disk(self, disk: Disk) -> None:
+        """Wait for the disk in another way from now on; nothing is under way yet."""
+        self._disk.close()
+        self._disk = disk
+
+    def observe(self, observer: BatchObserver) -> None:
+        """Tell somebody about batches from now on."""
+        self._observer = observer
+
+    def keep(self, entries: Sequence[Entry], done: Done) -> None:
+        """Keep a batch whole or not at all; `done` hears in a later turn of the event loop."""
+        loop = asyncio.get_running_loop()
+        if not entries:
+            loop.call_soon(done, None)
+            return
+        began = time.monotonic()
+        finish = partial(self._finish, entries, began, done)
+        try:
+            self._store.begin(entries)
+        except StoreError as exc:
+            loop.call_soon(self._ended, entries, began, done, str(exc))
+        else:
+            if (handle := self._store.unsynced) is not None:
+                self._disk.sync(handle, finish)
+            else:
+                loop.call_soon(finish, None)
+
+    def _finish(
+        self, entries: Sequence[Entry], began: float, done: Done, unsynced: OSError | None
+    ) -> None:
+        fault = None
+        if unsynced is not None:
+            self._store.abandon()
+            fault = f"The server's disk refuses: {unsynced.strerror}."
+        else:
+            try:
+                self._store.finish()
+            except StoreError as exc:
+                fault = str(exc)
+        self._ended(entries, began, done, fault)
+
+    def _ended(self, entries: Sequence[Entry], began: float, done: Done, fault: str | None) -> None:
+        self.is_healthy = fault is None
+        if fault is not None:
+            tell(ERROR, "not-stored", why=fault)
+        if self._observer is not None:
+            count = sum(not isinstance(entry, OriginEntry) for entry in entries)
+            self._observer.batch(count, time.monotonic() - began, kept=fault is None)
+        done(fault)
+
+    def close(self) -> None:
+        """Let go of the disk; no batch is under way."""
+        self._disk.close()
