@@ -142,9 +142,8 @@ class Conference:
         Returns:
             What follows; of a message that was accepted only itself: outcomes.py says what follows.
         """
-        if isinstance(
-            request, m.Broadcast
-        ):  # messages first: there are more of them than of all else
+        # Messages first: there are more of them than of all else.
+        if isinstance(request, m.Broadcast):
             log = BROADCASTS
         elif isinstance(request, m.RoomMessage):
             log = request.room_id
@@ -153,7 +152,7 @@ class Conference:
         username = session.username
         if username is None:
             return Outcome((m.Refused("Log in first."),))
-        if log != BROADCASTS and (fault := self._fault_of_room(username, log)) is not None:
+        if isinstance(request, m.RoomMessage) and (fault := self._fault_of_room(username, log)):
             return Outcome((m.RoomMessageRefused(fault),))
         if complaint := fault_of_message(request.text):
             return Outcome((m.Refused(complaint),))

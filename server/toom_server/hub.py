@@ -103,6 +103,7 @@ class Hub:
         # Whose password is being proved or whose coming or going is being written down, and what
         # they have sent since.
         self._held: dict[Connection, list[tuple[int, Request]]] = {}
+        self._proofs: dict[Connection, asyncio.Future[None]] = {}  # passwords that are looked at
 
     # --- called by connections ----------------------------------------------------------------
 
@@ -142,6 +143,8 @@ class Hub:
         self._doorway.leave(connection.session.address)
         self._followers.left(connection)
         self._held.pop(connection, None)
+        if (proof := self._proofs.pop(connection, None)) is not None:
+            proof.cancel()  # it costs nothing any more, unless it has begun
         if not self._connections:
             self._empty.set()
         self._arrive(connection, [(0, None)])
@@ -226,11 +229,13 @@ class Hub:
             self._provers, accounts.prove, request.username, request.password
         )
 
+        self._proofs[connection] = proof
+
         def proved(done: "asyncio.Future[None]") -> None:
             if done.cancelled():
                 return
             done.result()
-            if connection.session not in self._connections:
+            if self._proofs.pop(connection, None) is None:
                 return
             if self._conference.accounts is not accounts:  # they were read again meanwhile
                 self._prove(connection, request_id, request)

@@ -231,12 +231,8 @@ class LogFile:
         start, end = self._times.after(second_of(since)), self.size
         if start is None:
             return
-        try:
-            with self.path.open("rb") as file:
-                file.seek(start)
-                yield from _blocks(file, end - start)
-        except FileNotFoundError:  # somebody has deleted it: there is nothing to read
-            return
+        with suppress(FileNotFoundError):  # somebody has deleted it: there is nothing to read
+            yield from _blocks(self.path, start, end)
 
     def place_after(self, number: int) -> int:
         """Give the offset behind the message of this number, by bisection of the file itself.
@@ -271,8 +267,10 @@ class LogFile:
         with self.path.open("rb") as file:
             file.seek(offset)
             data = file.read(length)
+        if not data:  # somebody has cut it off
+            return b"", self.size
         end = data.rfind(b"\n") + 1
-        return data[:end], offset + (end or max(len(data), 1))
+        return data[:end], offset + (end or len(data))
 
     def _catch_up(self) -> None:
         """Look through the file again: somebody else has written to it under us."""
@@ -342,11 +340,14 @@ def _message_from(file: BinaryIO, offset: int, end: int) -> tuple[int, int | Non
     return end, None
 
 
-def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """Yield blocks of whole lines; a line longer than any message is somebody else's, left out."""
-    rest, left, is_foreign = b"", size, False
-    while left > 0 and (data := file.read(min(BLOCK, left))):
-        left -= len(data)
+def _blocks(path: Path, offset: int, end: int) -> Iterator[bytes]:
+    """Yield blocks of whole lines; a line longer than any message is somebody else's, left out.
+
+    The file is opened for each block: whoever reads slowly keeps no descriptor.
+    """
+    rest, is_foreign = b"", False
+    while offset < end and (data := _part(path, offset, min(BLOCK, end - offset))):
+        offset += len(data)
         if is_foreign:  # the rest of a line that is left out
             _, newline, data = data.partition(b"\n")
             is_foreign = not newline
@@ -358,6 +359,14 @@ def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
             rest, is_foreign = b"", True
         if block:
             yield block
+
+
+def _part(path: Path, offset: int, length: int) -> bytes:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.pread(handle, length, offset)
+    finally:
+        os.close(handle)
 
 
 def _write_all(handle: int, data: bytes) -> None:

@@ -9,14 +9,18 @@ to the checkpoint.
 """
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from toom_server.checkpoint import Checkpoint, Extent
 from toom_server.journal import Record
 from toom_server.records import Line, Origin, Room, decode
+
+_NUMBERED: Final = re.compile(rb"^([0-9]{1,18}); [^\n]*\n", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -72,7 +76,8 @@ def rest_after_power_loss(
     """After a loss of power: what must follow the checkpoint in a log.
 
     A log that is shorter than its checkpoint was shortened by somebody, and is left alone; so is
-    one in which no line ends where the checkpoint says.
+    one in which no line ends where the checkpoint says. Where journal and checkpoint do not meet,
+    since either is damaged, messages older than the journal's are left alone too.
 
     Returns:
         Up to which size the log is as it should be, and the lines that belong behind it; None when
@@ -89,10 +94,19 @@ def rest_after_power_loss(
         if extent.size and file.read(1) != b"\n":
             return None, []
         tail = file.read()
-    good, missing = 0, list(lines)
+    good, missing = _end_of_older(tail, lines[0].number) if lines else 0, list(lines)
     while missing and tail.startswith(missing[0].text, good):
         good += len(missing.pop(0).text)
     return (extent.size + good, missing) if missing else (None, [])
+
+
+def _end_of_older(tail: bytes, number: int) -> int:
+    """Give where the last message before this number ends, 0 when there is none."""
+    end = 0
+    for line in _NUMBERED.finditer(tail):
+        if int(line[1]) < number:
+            end = line.end()
+    return end
 
 
 def missing_lines(lines: list[Line], last: int, sure: int) -> list[Line] | None:

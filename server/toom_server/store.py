@@ -196,6 +196,11 @@ class FileStore:
         for log in found.logs:
             warnings += self._load_log(log, found)
         self._dirty |= set(replay.lines)
+        if self._journal.written > replay.sequence:
+            warnings.append(
+                f".toom/journal-…: record {self._journal.written} had been written, but it ends at "
+                f"{replay.sequence}: it was deleted, shortened or damaged."
+            )
         runs = self._load_runs(replay)
         self._write_checkpoint(self._snapshot(replay.sequence))
         self._journal.begin(replay.sequence)
@@ -446,9 +451,10 @@ class FileStore:
     def _load_runs(self, replay: Replay) -> dict[bytes, list[tuple[int, Reply]]]:
         """Give what became of commands (PROTOCOL 3.6), where all of it is known for sure."""
         path = self._hidden / "runs"
-        is_whole = replay.same_boot or self._durability is Durability.DISK
+        has_end = replay.sequence >= self._journal.written
+        is_whole = has_end and (replay.same_boot or self._durability is Durability.DISK)
         known = Runs() if is_whole else None
-        if path.exists():
+        if has_end and path.exists():
             known = Runs.decode(path.read_bytes(), boot())
         self._runs = known or Runs()
         if known is not None:

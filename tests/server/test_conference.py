@@ -140,6 +140,11 @@ def test_a_hostile_client_cannot_say_what_may_not_be_said(world: World) -> None:
     assert world.reply(yoda, m.Broadcast("next")).number == 1
 
 
+def test_no_room_has_the_number_of_the_broadcasts(world: World) -> None:
+    refused = m.RoomMessageRefused(m.RoomFault.NO_SUCH_ROOM)
+    assert world.reply(world.enter("Yoda"), m.RoomMessage(0, "private")) == refused
+
+
 def test_times_in_a_log_never_go_backwards() -> None:
     late = START + timedelta(hours=1)
     world = World(History(last={0: LastPost(41, late)}))

@@ -174,7 +174,7 @@ async def live_and_die(directory: Path, kills: int, seed: int) -> Promises:
     return promises
 
 
-@pytest.mark.timeout(120 + 2 * KILLS)  # seconds: each life is a start, some load, and a look
+@pytest.mark.timeout(120 + 4 * KILLS)  # seconds: each life is a start, some load, and a look
 def test_no_acknowledged_line_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
     promises = asyncio.run(live_and_die(tmp_path, KILLS, SEED))
     assert sum(map(len, promises.posts.values())) > KILLS

@@ -137,6 +137,35 @@ def test_who_is_gone_before_the_proof_is_not_logged_in(
     play(tmp_path, accounts, dialogue)
 
 
+def test_who_is_gone_costs_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """People who come, ask and go do not keep others from logging in."""
+    accounts = Accounts({"Han": quick("pw")})
+    released, prove, proved = threading.Event(), accounts.prove, []
+
+    def slow(name: str, password: str) -> None:
+        proved.append(name)
+        released.wait(PATIENCE)
+        prove(name, password)
+
+    monkeypatch.setattr(accounts, "prove", slow)
+
+    async def dialogue(server: Running) -> None:
+        guests = [await server.client() for _ in range(20)]
+        for number, guest in enumerate(guests):
+            guest.send(1, m.LogIn(f"guest{number}", "x", 8000))
+            assert isinstance(await guest.ask(m.Ping(), 0), m.Pong)
+            guest.writer.transport.abort()
+        han = await server.client()
+        async with asyncio.timeout(PATIENCE):
+            while server.hub.connections > 1:
+                assert isinstance(await han.ask(m.Ping(), 0), m.Pong)
+        released.set()
+        await han.log_in("Han")
+        assert len(proved) <= PROVERS + 1
+
+    play(tmp_path, accounts, dialogue)
+
+
 def play(directory: Path, accounts: Accounts, dialogue: Dialogue) -> None:
     async def story() -> None:
         async with running(directory, accounts=accounts) as server:

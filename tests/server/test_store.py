@@ -574,3 +574,56 @@ def test_every_durability_outlasts_the_server(directory: Path, durability: Durab
     store.commit([room(1), said(1), said(1, log=1)])
     assert kill(directory, store).last == {0: LastPost(1, AT), 1: LastPost(1, AT)}
     store.close()
+
+
+@pytest.mark.parametrize("left", ["nothing", "a part"])
+def test_older_messages_outlast_a_loss_of_power_without_a_whole_checkpoint(
+    directory: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    """The journal begins behind them: it says nothing of them."""
+    store.commit([said(number) for number in range(1, 21)])
+    restart(directory, store)
+    store.commit([said(number) for number in range(21, 26)])
+    checkpoint = directory / ".toom" / "checkpoint"
+    content = checkpoint.read_bytes()
+    checkpoint.write_bytes(b"" if left == "nothing" else content[:-3])
+    assert lose_power(directory, store, monkeypatch).last[BROADCASTS].number == 25
+    lines = (directory / "messagelog.txt").read_bytes().splitlines()
+    assert [int(line.split(b";")[0]) for line in lines] == list(range(1, 26))
+
+
+def test_a_log_that_is_cut_off_has_no_more_blocks(directory: Path, store: FileStore) -> None:
+    store.commit([said(1), said(2)])
+    (directory / "messagelog.txt").write_bytes(b"")
+    looks = []
+    real = store._logs[BROADCASTS].block_from
+
+    def look(offset: int) -> tuple[bytes, int]:
+        looks.append(offset)
+        return real(offset)
+
+    store._logs[BROADCASTS].block_from = look  # type: ignore[method-assign]
+    assert store.read_after(BROADCASTS, 0, None)[0] == b""
+    assert len(looks) == 1  # and not one for each byte that is gone
+
+
+def test_what_a_shortened_journal_cannot_tell_is_not_remembered(
+    directory: Path, store: FileStore
+) -> None:
+    store.commit([said(1), origin(7, 1)])
+    assert restart(directory, store).runs
+    store.commit([said(2), origin(8, 2)])
+    [journal] = (directory / ".toom").glob("journal-*")
+    os.truncate(journal, 0)
+    history = kill(directory, store)
+    assert not history.runs
+    assert any("had been written, but it ends at" in warning for warning in history.warnings)
+
+
+def test_who_reads_slowly_keeps_no_descriptor(directory: Path, store: FileStore) -> None:
+    store.commit([said(number, "x" * 8000) for number in range(1, 21)])
+    before = len(os.listdir("/proc/self/fd"))
+    readers = [store.read(BROADCASTS, datetime.min) for _ in range(50)]
+    for reader in readers:
+        next(reader)
+    assert len(os.listdir("/proc/self/fd")) == before
