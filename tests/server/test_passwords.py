@@ -15,6 +15,7 @@ from tests.server.programs import SERVER
 from tests.server.running import PATIENCE, Running, running
 from toom_protocol import messages as m
 from toom_server.accounts import Accounts, BadCredentials
+from toom_server.hub import PROVERS
 from toom_server.passwords import fault_of_hash, matches, new_hash
 
 Dialogue = Callable[[Running], Awaitable[None]]
