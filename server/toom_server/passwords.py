@@ -20,8 +20,14 @@ PARALLEL: Final = 5  # with these two as slow as OWASP's Password Storage Cheat 
 SALT_SIZE: Final = 16  # bytes
 HASH_SIZE: Final = 32  # bytes
 MOST_MEMORY: Final = 1 << 30  # bytes that a hash of the file may ask for
+KIB: Final = 1024  # bytes; what Argon2 counts memory in
+LEAST_ARGON2: Final = (8, 4)  # bytes of salt and hash; RFC 9106, section 3.1
 _SCRYPT: Final = re.compile(
     r"\$scrypt\$ln=([1-9]\d?),r=([1-9]\d{0,2}),p=([1-9]\d{0,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)"
+)
+_ARGON2: Final = re.compile(
+    r"\$argon2id\$(?:v=(?:16|19)\$)?m=([1-9]\d{0,9}),t=([1-9]\d{0,8}),p=([1-9]\d{0,6})"
+    r"\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)"
 )
 
 
@@ -33,21 +39,38 @@ def is_hash(word: str) -> bool:
 def fault_of_hash(word: str) -> str | None:
     """Say why a hash cannot be used; None when it can."""
     if word.startswith("$argon2id$"):
-        try:
-            import argon2
-
-            argon2.extract_parameters(word)
-        except ImportError:
-            return "its hash needs the library argon2-cffi: pip install 'toom[argon2]'"
-        except ValueError:
-            return "its hash is no Argon2id hash"
-        return None
+        return _fault_of_argon2(word)
     found = _SCRYPT.fullmatch(word)
-    if found is None or any(len(text) % 4 == 1 for text in found.groups()[3:]):
+    if found is None or not all(map(_is_base64, found.groups()[3:])):
         return "its hash is not `$scrypt$ln=…,r=…,p=…$salt$hash`"
     cost, block, _ = map(int, found.groups()[:3])
     if 128 * block << cost > MOST_MEMORY:
         return "its hash asks for more than 1 GiB"
+    if cost >= 16 * block:
+        return f"its hash has ln={cost}, which must be below 16 times r"  # RFC 7914, section 6
+    return None
+
+
+def _fault_of_argon2(word: str) -> str | None:
+    try:
+        import argon2
+
+        argon2.extract_parameters(word)
+    except ImportError:
+        return "its hash needs the library argon2-cffi: pip install 'toom[argon2]'"
+    except ValueError:
+        return "its hash is no Argon2id hash"
+    found = _ARGON2.fullmatch(word)
+    if found is None or not all(map(_is_base64, found.groups()[3:])):
+        return "its hash is no Argon2id hash"
+    memory, _, lanes = map(int, found.groups()[:3])
+    if memory * KIB > MOST_MEMORY:
+        return "its hash asks for more than 1 GiB"
+    if memory < 8 * lanes:
+        return f"its hash has m={memory}, which must be 8 times p or more"  # RFC 9106, section 3.1
+    sizes = (len(_read(text)) for text in found.groups()[3:])
+    if any(size < least for size, least in zip(sizes, LEAST_ARGON2, strict=True)):
+        return "its hash has a salt or a hash that is too short"
     return None
 
 
@@ -60,7 +83,10 @@ def new_hash(password: str) -> str:
 
 
 def matches(word: str, password: str) -> bool:
-    """Tell whether a password has this hash; it takes as long as it was made to."""
+    """Tell whether a password has this hash; it takes as long as it was made to.
+
+    A hash without fault fits nothing while its memory cannot be had.
+    """
     if word.startswith("$argon2id$"):
         return _has_argon2_hash(word, password)
     found = _SCRYPT.fullmatch(word)
@@ -68,7 +94,10 @@ def matches(word: str, password: str) -> bool:
         return False
     cost, block, parallel = map(int, found.groups()[:3])
     salt, expected = (_read(each) for each in found.groups()[3:])
-    made = _scrypt(password, salt, cost, block, parallel, len(expected))
+    try:
+        made = _scrypt(password, salt, cost, block, parallel, len(expected))
+    except (ValueError, MemoryError):
+        return False
     return hmac.compare_digest(made, expected)
 
 
@@ -76,26 +105,32 @@ def _has_argon2_hash(word: str, password: str) -> bool:
     import argon2
 
     try:
-        return argon2.PasswordHasher().verify(word, password)
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        words = password.encode(errors="surrogatepass")
+        return argon2.PasswordHasher().verify(word, words)
+    except (argon2.exceptions.Argon2Error, ValueError, MemoryError):
         return False
 
 
 def _scrypt(password: str, salt: bytes, cost: int, block: int, parallel: int, size: int) -> bytes:
-    memory = 128 * block * ((1 << cost) + parallel + 2)  # what OpenSSL counts, with some room
+    memory = 128 * block * ((1 << cost) + parallel + 2)  # what OpenSSL counts
     return hashlib.scrypt(
         password.encode(errors="surrogatepass"),
         salt=salt,
         n=1 << cost,
         r=block,
         p=parallel,
-        maxmem=2 * memory,
+        maxmem=memory + KIB,
         dklen=size,
     )
 
 
 def _written(data: bytes) -> str:
     return base64.b64encode(data).decode().rstrip("=")
+
+
+def _is_base64(text: str) -> bool:
+    """Whether letters of base64 are whole bytes, and no bit is left over."""
+    return len(text) % 4 != 1 and _written(_read(text)) == text
 
 
 def _read(text: str) -> bytes:

@@ -43,6 +43,26 @@ def test_a_hash_of_the_standard() -> None:
     assert not matches(word, "pleaseletmeout")
 
 
+def test_a_hash_that_asks_for_all_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL takes no bound of 2 GiB, and none below what it counts."""
+    asked = {}
+    monkeypatch.setattr(hashlib, "scrypt", lambda *_, **how: asked.update(how) or b"made")
+    word = "$scrypt$ln=20,r=8,p=999$c2FsdA$c2FsdA"
+    assert fault_of_hash(word) is None
+    assert not matches(word, "jedi")
+    assert 128 * 8 * ((1 << 20) + 999 + 2) <= asked["maxmem"] < 1 << 31
+
+
+def test_a_proof_without_memory_is_a_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> bytes:
+        raise ValueError("memory limit exceeded")
+
+    accounts = Accounts({"Yoda": quick("jedi")})
+    monkeypatch.setattr(hashlib, "scrypt", refuse)
+    accounts.prove("Yoda", "jedi")
+    assert not accounts.verify("Yoda", "jedi")
+
+
 def test_two_hashes_of_one_password_differ_and_fit() -> None:
     one, two = new_hash("jedi"), new_hash("jedi")
     assert one != two
@@ -57,6 +77,18 @@ def test_two_hashes_of_one_password_differ_and_fit() -> None:
         *("$scrypt$", "$scrypt$ln=14,r=8,p=1$$", "$scrypt$ln=99,r=8,p=1$c2FsdA$c2FsdA"),
         *("$scrypt$ln=14,r=8,p=1$c2FsdA", "$scrypt$ln=0,r=8,p=1$c2FsdA$c2FsdA", "$argon2id$x"),
         "$scrypt$ln=14,r=8,p=1$c2Fsd$c2FsdA",
+        *("$scrypt$ln=18,r=1,p=1$c2FsdA$c2FsdA", "$scrypt$ln=21,r=8,p=1$c2FsdA$c2FsdA"),
+        *(
+            f"$argon2id$v=19${words}"
+            for words in (
+                "m=64,t=1,p=9$c29tZXNhbHQ$AAAAAAAA",
+                "m=1048577,t=1,p=1$c29tZXNhbHQ$AAAAAAAA",
+                "m=64,t=0,p=1$c29tZXNhbHQ$AAAAAAAA",
+                "m=64,t=1,p=1$c29tZXNhbH$AAAAA",
+                "m=64,t=1,p=1$????$AAAAAAAA",
+                "m=64,t=1,p=1$c2FsdA$AAAAAAAA",
+            )
+        ),
     ],
 )
 def test_what_is_no_hash_is_refused_at_start(word: str) -> None:
