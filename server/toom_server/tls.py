@@ -7,6 +7,7 @@ it, reading it, its fingerprint. Does not: what is said over it.
 import base64
 import hashlib
 import os
+import re
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,9 @@ CERTIFICATE: Final = "tls-certificate.pem"
 KEY: Final = "tls-key.pem"
 VALID: Final = timedelta(days=3650)  # clients know it by its fingerprint, not by its date
 NAME: Final = "toom-server"
+_PEM: Final = re.compile(  # one certificate, under any of the names that OpenSSL takes
+    rb"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----.*?-----END \1-----", re.DOTALL
+)
 
 
 class CannotEncrypt(Exception):
@@ -51,8 +55,12 @@ def context(certificate: Path, key: Path) -> ssl.SSLContext:
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_3
+
+    def refuse() -> str:
+        raise CannotEncrypt(f"{key} has a passphrase; a server needs a key without one")
+
     try:
-        made.load_cert_chain(certificate, key)
+        made.load_cert_chain(certificate, key, refuse)
     except ssl.SSLError as exc:
         raise CannotEncrypt(f"{certificate} and {key} do not go together, or are none") from exc
     except OSError as exc:
@@ -61,11 +69,23 @@ def context(certificate: Path, key: Path) -> ssl.SSLContext:
 
 
 def fingerprint(certificate: Path) -> str:
-    """Give what clients show and remember: `SHA256:` and 43 characters, as ssh writes it."""
-    lines = certificate.read_text().split("-----END CERTIFICATE-----")[0] + (
-        "-----END CERTIFICATE-----\n"
-    )
-    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(lines[lines.index("-----BEGIN") :])).digest()
+    """Give what clients show and remember: `SHA256:` and 43 characters, as ssh writes it.
+
+    Raises:
+        CannotEncrypt: the first certificate of the file cannot be read.
+    """
+    try:
+        found = _PEM.search(certificate.read_bytes())
+        if found is None or found[1] != b"CERTIFICATE":
+            raise CannotEncrypt(
+                f"{certificate} has no `BEGIN CERTIFICATE` as its first certificate"
+            )
+        der = ssl.PEM_cert_to_DER_cert(found[0].decode("ascii"))
+    except OSError as exc:
+        raise CannotEncrypt(f"Cannot read {certificate}: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise CannotEncrypt(f"{certificate} has a CERTIFICATE that is none") from exc
+    digest = hashlib.sha256(der).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 

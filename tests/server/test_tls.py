@@ -36,6 +36,36 @@ def test_files_that_are_no_certificate(tmp_path: Path) -> None:
         tls.context(tmp_path / "missing", key)
 
 
+def test_a_certificate_among_other_things(tmp_path: Path) -> None:
+    certificate, key = tls.own_certificate(tmp_path)
+    both = tmp_path / "both.pem"
+    both.write_bytes(b"caf\xe9\n" + key.read_bytes() + certificate.read_bytes())
+    tls.context(both, both)
+    assert tls.fingerprint(both) == tls.fingerprint(certificate)
+    for content in (
+        certificate.read_bytes().replace(b" CERT", b" TRUSTED CERT") + certificate.read_bytes(),
+        b"-----BEGIN CERTIFICATE-----\nAAAAA\n-----END CERTIFICATE-----\n",
+        key.read_bytes(),
+    ):
+        both.write_bytes(content)
+        with pytest.raises(tls.CannotEncrypt, match="CERTIFICATE"):
+            tls.fingerprint(both)
+
+
+def test_a_key_with_a_passphrase(tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives import serialization as form
+
+    certificate, key = tls.own_certificate(tmp_path / ".toom")
+    secret = form.load_pem_private_key(key.read_bytes(), None)
+    locked = form.BestAvailableEncryption(b"jedi")
+    key.write_bytes(secret.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, locked))
+    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
+    words = ("--tls", "--tls-certificate", str(certificate), "--tls-key", str(key))
+    done = start(tmp_path, free_port(), "3", *words)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "passphrase" in done.stderr
+
+
 def test_what_is_made_is_private(tmp_path: Path) -> None:
     folder = tmp_path / ".toom"
     tls.own_certificate(folder)
