@@ -6,9 +6,11 @@ library's, nor anything about users by name.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from logging import DEBUG
 from socketserver import ThreadingMixIn
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -18,6 +20,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from toom_protocol import messages as m
+from toom_server.events import tell
 from toom_server.hub import Hub
 
 HEALTH: Final = "/health"
@@ -81,6 +84,10 @@ class Metrics:
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
+        """Log who hung up or said nothing; the library would print a traceback."""
+        tell(DEBUG, "metrics-visit-failed", address=client_address, why=sys.exception())
 
 
 class _Handler(WSGIRequestHandler):
