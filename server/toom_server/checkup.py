@@ -37,8 +37,13 @@ def examine(directory: Path) -> Iterator[Finding]:
     A log's numbers go up by one from the first on, and its times never go back (SPEC S4, S6); it
     holds what was acknowledged (S13).
     """
-    if not directory.is_dir():
-        yield Finding(f"{directory}: no such directory", fault=True)
+    try:
+        if not directory.is_dir():
+            yield Finding(f"{directory}: no such directory", fault=True)
+            return
+        there = logs_there(directory)
+    except OSError as exc:
+        yield Finding(f"{directory}: cannot be read: {exc.strerror}", fault=True)
         return
     found: Survey | None = None
     try:
@@ -57,7 +62,7 @@ def examine(directory: Path) -> Iterator[Finding]:
         yield Finding(f"{JOURNAL}: {exc}; a server does not start on it", fault=True)
     except OSError as exc:
         yield Finding(f"{HIDDEN}: cannot be read: {exc.strerror}", fault=True)
-    for log in found.logs if found else sorted({BROADCASTS, *logs_there(directory)}):
+    for log in found.logs if found else sorted({BROADCASTS, *there}):
         path = log_path(directory, log)
         try:
             yield from _examine_log(path, None if found is None else _foresee(path, log, found))

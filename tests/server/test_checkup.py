@@ -1,5 +1,6 @@
 """`toom-server --check`: what is in order, what is not, and nothing changed: PROTOCOL 6.2, 6.3."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,6 +95,16 @@ def test_every_fault_has_its_line(tmp_path: Path) -> None:
 def test_what_is_not_there(tmp_path: Path) -> None:
     assert faults(tmp_path / "nowhere") == [f"{tmp_path / 'nowhere'}: no such directory"]
     assert faults(tmp_path) == []
+
+
+def test_a_directory_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> Iterator[Path]:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    for asked in ("iterdir", "is_dir"):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, asked, refuse)
+            assert faults(tmp_path) == [f"{tmp_path}: cannot be read: Permission denied"]
 
 
 def test_a_directory_that_was_left_in_order(tmp_path: Path) -> None:
