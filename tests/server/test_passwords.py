@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from tests.server.programs import SERVER
 from tests.server.running import PATIENCE, Running, running
 from toom_protocol import messages as m
 from toom_server.accounts import Accounts, BadCredentials
+from toom_server.hashing import main
 from toom_server.hub import PROVERS
 from toom_server.passwords import fault_of_hash, matches, new_hash
 
@@ -250,3 +252,55 @@ def test_a_file_that_is_none_is_left_alone(tmp_path: Path) -> None:
     assert (done.returncode, file.read_text()) == (2, "Yoda\n")
     assert "credentials.txt, line 1" in done.stderr
     assert hashing(str(tmp_path / "nowhere")).returncode == 2
+
+
+def test_a_file_behind_a_link_stays_where_and_whose_it_is(tmp_path: Path) -> None:
+    file, link = tmp_path / "real.txt", tmp_path / "credentials.txt"
+    file.write_text("Yoda jedi\n")
+    link.symlink_to(file.name)
+    owner = (1234, 5678) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    os.chown(file, *owner)
+    assert hashing("--in-place", str(link)).returncode == 0
+    assert link.is_symlink()
+    assert (file.stat().st_uid, file.stat().st_gid) == owner
+    assert file.read_text().startswith("Yoda $scrypt$")
+
+
+def test_hashes_that_cannot_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "credentials.txt"
+    file.write_text("Yoda jedi\n")
+    for arguments in ((), (str(file),)):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [*SERVER, "hash", *arguments],
+                input=b"jedi\n",
+                stdout=full,
+                stderr=subprocess.PIPE,
+                timeout=60,
+                check=False,
+            )
+        assert (done.returncode, done.stderr) == (2, b"stdout: No space left on device\n")
+
+
+def test_a_password_that_is_no_text() -> None:
+    for locale in ("C.UTF-8", "C"):
+        done = subprocess.run(
+            [*SERVER, "hash"],
+            input=b"caf\xe9\n",
+            capture_output=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, "LC_ALL": locale},
+        )
+        assert (done.returncode, done.stderr) == (2, b"The password is not valid UTF-8.\n")
+
+
+def test_an_interrupt_while_hashing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupt(_: str) -> str:
+        signal.raise_signal(signal.SIGINT)
+        return ""
+
+    file = tmp_path / "credentials.txt"
+    file.write_text("Yoda jedi\n")
+    monkeypatch.setattr("toom_server.hashing.new_hash", interrupt)
+    assert main([str(file)]) == 130
