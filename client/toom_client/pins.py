@@ -5,6 +5,7 @@ the file of pins and the judgement. Does not: TLS itself.
 """
 
 import base64
+import errno
 import fcntl
 import hashlib
 import os
@@ -43,13 +44,17 @@ def check(file: Path, server: str, seen: str) -> bool:
 
     Raises:
         Changed: another one is remembered.
-        OSError: it cannot be remembered.
+        OSError: it cannot be remembered, or what is remembered cannot be read.
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "r+") as pins:
+    with os.fdopen(handle, "r+", encoding="utf-8") as pins:
         fcntl.flock(pins, fcntl.LOCK_EX)  # two clients may meet a server in the same moment
-        for found in map(_LINE.fullmatch, pins.read().splitlines()):
+        try:
+            lines = pins.read().splitlines()
+        except UnicodeDecodeError:
+            raise OSError(errno.EILSEQ, "it is not valid UTF-8") from None
+        for found in map(_LINE.fullmatch, lines):
             if found is None or found[1] != server:
                 continue
             if found[2] == seen:
