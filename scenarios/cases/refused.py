@@ -22,6 +22,7 @@ def what_was_refused_appears_nowhere(stage: Stage) -> None:
     for client, line in (
         (luke, f"SRM {room} {secret}"),
         (yoda, f"SRM 77 {secret}"),
+        (yoda, f"SRM 0 {secret}"),  # no room, whatever else has this number
         (yoda, f"SRM x {secret}"),
         (yoda, f"SRB Han {secret}"),
         (yoda, f"BCM {secret}\x01"),
