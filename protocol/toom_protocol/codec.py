@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any, Final, cast, get_args, get_type_hints
 
 from toom_protocol.errors import MalformedFrame, MisuseError
-from toom_protocol.messages import VERSION, Broadcast, Message, Request, Unknown
+from toom_protocol.messages import VERSION, Broadcast, Message, Unknown
 
 PREFACE: Final = b"TOOM" + bytes([VERSION])  # first bytes of either side; PROTOCOL 2.1
 MAX_FRAME: Final = 128 * 1024  # bytes after the length; two fields of 60,000 bytes and some room
@@ -277,4 +277,3 @@ def _choice(enum: type[IntEnum]) -> Callable[[bytes], IntEnum]:
 
 
 _FORMS: Final[dict[int, _Form]] = {kind.KIND: _Form(kind) for kind in get_args(Message)}
-REQUEST_KINDS: Final = frozenset(kind.KIND for kind in get_args(Request))

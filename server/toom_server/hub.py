@@ -280,7 +280,7 @@ class Hub:
         self._commit.keep(batch.entries, partial(self._release, batch))
 
     def _decide(
-        self, connection: Connection, requests: _Requests, at: Instant, batch: "_Batch"
+        self, connection: Connection, requests: _Requests, at: Instant, batch: _Batch
     ) -> None:
         """Ask the conference; what a client sends while it is held waits."""
         posts: list[PostEntry] = []
@@ -342,7 +342,7 @@ class Hub:
         origin = OriginEntry(replies.run, request_id, outcome.replies[0])
         return replace(outcome, entries=(*outcome.entries, origin))
 
-    def _release(self, batch: "_Batch", fault: str | None) -> None:
+    def _release(self, batch: _Batch, fault: str | None) -> None:
         """Send the next batch on its way, then tell what became of this one."""
         if fault is not None:
             self._conference.undo(batch.entries)

@@ -239,10 +239,6 @@ class Journal:
             else:
                 self._upkeep(segment.remove)
 
-    def is_lost(self) -> bool:
-        """Whether somebody has deleted it under us."""
-        return bool(self._segments) and not self._segments[-1].path.exists()
-
     def close(self) -> None:
         """Let go of the files."""
         for segment in self._segments:
