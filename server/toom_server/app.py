@@ -32,12 +32,13 @@ from toom_server.store import DirectoryInUse, Durability, FileStore
 if TYPE_CHECKING:
     import ssl
 
+    from toom_server.entrance import Entrance
+
 WRONG_USAGE: Final = 2  # exit status; CONTRACT
 FOUND_FAULTS: Final = 1  # of --check
 INTERRUPTED: Final = 130  # exit status after Ctrl-C, as shells expect
 VALID_ATTEMPTS: Final = ("1", "2", "3", "4", "5")  # SPEC S1
 STANDARD_STREAMS: Final = (0, 1, 2)
-HANDSHAKE: Final = 10.0  # seconds that a TLS handshake may take
 BACKLOG: Final = 1024  # connections that wait to be accepted
 # A peer whose cable was pulled is noticed by the kernel after 7 s, which leaves 3 s of the 10 that
 # are promised to a busy host: probes 3 and 5 s after its last word, the end 7 s after that, or
@@ -390,13 +391,7 @@ async def _serve(
         loop.add_signal_handler(number, _stop_with, stop, status)
     loop.add_signal_handler(signal.SIGHUP, reread)
     try:
-        server = await loop.create_server(
-            lambda: Connection(hub),
-            sock=listener,
-            backlog=BACKLOG,
-            ssl=encryption,
-            ssl_handshake_timeout=HANDSHAKE if encryption is not None else None,
-        )
+        server = await _open(listener, hub, encryption)
     except OSError as exc:  # another server has taken the port since
         raise CannotStart(f"Cannot listen on {listener.getsockname()}: {_why(exc)}") from exc
     address = "{}:{}".format(*listener.getsockname()[:2])
@@ -408,6 +403,20 @@ async def _serve(
     server.close()
     await hub.close()
     return status
+
+
+async def _open(
+    listener: socket.socket, hub: Hub, encryption: "ssl.SSLContext | None"
+) -> "asyncio.Server | Entrance":
+    """Let clients in; OSError says why not."""
+    if encryption is None:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: Connection(hub), sock=listener, backlog=BACKLOG)
+    from toom_server.entrance import Entrance
+
+    entrance = Entrance(hub, encryption)
+    entrance.open(listener, BACKLOG)
+    return entrance
 
 
 def _stop_with(stop: "asyncio.Future[int]", status: int) -> None:

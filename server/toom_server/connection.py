@@ -16,23 +16,37 @@ if TYPE_CHECKING:
 
 MAX_UNREAD: Final = 1 << 20  # bytes that wait for a client before notices are too much; 10,000 each
 MAX_UNANSWERED: Final = 64  # requests of one client that may wait; then reading pauses
-_REFUSED: Final = {Cause.FULL: "full", Cause.TOO_MANY: "too-many"}  # events
+REFUSED: Final = {Cause.FULL: "full", Cause.TOO_MANY: "too-many"}  # events
 REQUESTS: Final = frozenset(get_args(Request))
 FEED: Final = 0  # the request id of notices; PROTOCOL 2.2
 STREAM_TURN: Final = 8  # parts of a long answer that are written before others have a turn
+
+
+def send_away(transport: asyncio.Transport, address: str, cause: Cause) -> None:
+    """Tell somebody for whom there is no place so, and end the connection."""
+    tell(WARNING, REFUSED[cause], address=address)
+    transport.write(PREFACE + encode(0, SentAway(cause)))
+    transport.close()
 
 
 class Connection(asyncio.Protocol):
     """A client at the other end of a socket, logged in or not."""
 
     __slots__ = (
-        *("_decoder", "_full", "_hub", "_joined", "_last_buffered", "_last_guest"),
+        *("_admitted", "_decoder", "_full", "_hub", "_joined", "_last_buffered", "_last_guest"),
         *("_last_progress", "_more_due", "_reading", "_streams", "_transport", "_turn_due"),
-        *("_unanswered", "_undecoded", "session"),
+        *("_unanswered", "_undecoded", "is_made", "session"),
     )  # a connection costs little memory
 
-    def __init__(self, hub: "Hub") -> None:
+    def __init__(self, hub: "Hub", admitted: str | None = None) -> None:
+        """Belong to a hub.
+
+        Args:
+            admitted: the address from which it was let in already (`Hub.admit`).
+        """
         self._hub = hub
+        self._admitted = admitted
+        self.is_made = False  # from then on it gives its place back by itself
         self._decoder = Decoder()
         self._unanswered = 0
         self._full = False  # the kernel takes no more; asyncio told us
@@ -47,17 +61,18 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self.is_made = True
         peer = transport.get_extra_info("peername") or ("unknown", 0)
-        self.session = Session(address=peer[0])
-        cause = self._hub.joined(self)
+        address = self._admitted or peer[0]
+        self.session = Session(address=address)
+        cause = self._hub.admit(address) if self._admitted is None else None
         self._joined = cause is None
-        self._transport.write(PREFACE)
         if cause is not None:
-            tell(WARNING, _REFUSED[cause], address=peer[0])
-            self.send(0, SentAway(cause))
-            self.close()
+            send_away(self._transport, address, cause)
             return
-        tell(INFO, "connected", address=peer[0], port=peer[1])
+        self._hub.joined(self)
+        self._transport.write(PREFACE)
+        tell(INFO, "connected", address=address, port=peer[1])
 
     def data_received(self, data: bytes) -> None:
         """Decode no more than may wait, so that a client that sends fast fills no batch."""

@@ -107,12 +107,17 @@ class Hub:
 
     # --- called by connections ----------------------------------------------------------------
 
-    def joined(self, connection: Connection) -> Cause | None:
-        """Note a new connection, or say why there is no room for it."""
-        cause = self._doorway.enter(connection.session.address)
-        if cause is None:
-            self._connections[connection.session] = connection
-        return cause
+    def admit(self, address: str) -> Cause | None:
+        """Keep a place for whoever comes from an address, or say why there is none."""
+        return self._doorway.enter(address)
+
+    def release(self, address: str) -> None:
+        """Take back the place of somebody who was admitted and never joined."""
+        self._doorway.leave(address)
+
+    def joined(self, connection: Connection) -> None:
+        """Note a new connection that was admitted."""
+        self._connections[connection.session] = connection
 
     def submit(self, connection: Connection, requests: Sequence[tuple[int, Request]]) -> None:
         """Take requests of one connection; they are answered in order of arrival."""
