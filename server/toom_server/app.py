@@ -230,7 +230,7 @@ def _start(options: argparse.Namespace, port: int) -> int:
         tell(WARNING, "found", what=warning)
     sessions = Sessions(lambda: secrets.token_bytes(TOKEN_SIZE))
     conference = Conference(accounts, int(options.attempts), history, _new_ticket, sessions)
-    encryption = _encryption(options)
+    encryption = _encryption(options, store)
     doorway = Doorway(most, options.per_address)
     hub = Hub(conference, store, LineWriter(sys.stdout), doorway)
     reread = partial(_reread, conference, options.credentials)
@@ -357,7 +357,9 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def _encryption(options: argparse.Namespace) -> "tuple[ssl.SSLContext, str] | None":
+def _encryption(
+    options: argparse.Namespace, store: FileStore
+) -> "tuple[ssl.SSLContext, str] | None":
     """What encrypts connections, and the fingerprint that clients see; None: nothing does."""
     if not options.tls:
         if options.tls_certificate or options.tls_key:
@@ -372,6 +374,7 @@ def _encryption(options: argparse.Namespace) -> "tuple[ssl.SSLContext, str] | No
             certificate, key = options.tls_certificate, options.tls_key
         else:
             certificate, key = tls.own_certificate(options.directory / ".toom")
+            store.shelter(tls.keeper(certificate, key))
         return tls.context(certificate, key), tls.fingerprint(certificate)
     except tls.CannotEncrypt as exc:
         raise CannotStart(str(exc)) from exc

@@ -173,6 +173,15 @@ class FileStore:
         self._lock = -1
         self._lock_identity = (0, 0)  # device and inode
         self._is_whole = True  # the hidden folder lacks nothing, as far as is known
+        self._guests: list[Callable[[], None]] = []
+
+    def shelter(self, put_back: Callable[[], None]) -> None:
+        """Have what others keep in the hidden folder put back when the folder is made anew.
+
+        Args:
+            put_back: does it; raises OSError when the disk refuses, and is called again then.
+        """
+        self._guests.append(put_back)
 
     def load(self) -> History:
         """Read and repair the directory (SPEC S13, PROTOCOL 6.3).
@@ -497,6 +506,8 @@ class FileStore:
         self._rooms.rewrite()
         self._write_checkpoint(self._snapshot(self._journal.sequence))
         self._journal.begin(self._journal.sequence)
+        for put_back in self._guests:
+            put_back()
         self._is_whole = True
 
     def _load_log(self, key: int, found: Survey) -> list[str]:

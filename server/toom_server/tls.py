@@ -1,7 +1,7 @@
 """TLS for whoever asks for it (PROTOCOL 2.6): a certificate that is given, or one made at first.
 
 A certificate that was made is kept in `.toom/`, since clients remember it. Belongs here: making
-it, reading it, its fingerprint. Does not: what is said over it.
+it, keeping it, reading it, its fingerprint. Does not: what is said over it.
 """
 
 import base64
@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,8 @@ CERTIFICATE: Final = "tls-certificate.pem"
 KEY: Final = "tls-key.pem"
 VALID: Final = timedelta(days=3650)  # clients know it by its fingerprint, not by its date
 NAME: Final = "toom-server"
+MODE: Final = 0o644  # of the certificate
+KEY_MODE: Final = 0o600
 _PEM: Final = re.compile(  # one certificate, under any of the names that OpenSSL takes
     rb"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----.*?-----END \1-----", re.DOTALL
 )
@@ -45,6 +48,28 @@ def own_certificate(folder: Path) -> tuple[Path, Path]:
         except OSError as exc:
             raise CannotEncrypt(f"Cannot keep a certificate in {folder}: {exc.strerror}") from exc
     return certificate, key
+
+
+def keeper(certificate: Path, key: Path) -> Callable[[], None]:
+    """Give what puts both files back as they are now, when one of them has been deleted.
+
+    Clients know a server by its certificate, so one that was made outlasts its folder while the
+    server runs.
+
+    Raises:
+        CannotEncrypt: they cannot be read.
+    """
+    try:
+        contents = (key, key.read_bytes(), KEY_MODE), (certificate, certificate.read_bytes(), MODE)
+    except OSError as exc:
+        raise CannotEncrypt(f"Cannot read {certificate} or {key}: {exc.strerror}") from exc
+
+    def put_back() -> None:
+        if not (certificate.exists() and key.exists()):
+            for path, content, mode in contents:
+                _write(path, content, mode)
+
+    return put_back
 
 
 def context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -112,8 +137,8 @@ def _make(certificate: Path, key: Path) -> None:
     written = secret.private_bytes(
         pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write(key, written, 0o600)
-    _write(certificate, made.public_bytes(pem), 0o644)
+    _write(key, written, KEY_MODE)
+    _write(certificate, made.public_bytes(pem), MODE)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

@@ -1,5 +1,6 @@
 """Encrypted connections: PROTOCOL 2.6."""
 
+import shutil
 import ssl
 import stat
 import subprocess
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.programs import free_port, serving, start
+from tests.doubles.patience import wait_until
+from tests.server.programs import PATIENCE, free_port, serving, start
 from toom_client.pins import fingerprint as fingerprint_of
 from toom_server import tls
 
@@ -140,6 +142,27 @@ def test_a_client_remembers_whom_it_met(tmp_path: Path) -> None:
     assert "has changed" in changed.stderr
     assert "Traceback" not in changed.stderr
     assert (tmp_path / "messagelog.txt").read_text().count("hello") == 2
+
+
+def test_a_certificate_outlasts_its_folder_while_the_server_runs(tmp_path: Path) -> None:
+    """PROTOCOL 6.3: nobody need say anything for it, and clients know the next start by it."""
+    hidden = tmp_path / ".toom"
+    with serving(tmp_path, "--tls") as (_server, _port, said):
+        before = (hidden / tls.CERTIFICATE).read_bytes(), (hidden / tls.KEY).read_bytes()
+        shutil.rmtree(hidden)
+        wait_until((hidden / tls.CERTIFICATE).exists, PATIENCE)
+    assert ((hidden / tls.CERTIFICATE).read_bytes(), (hidden / tls.KEY).read_bytes()) == before
+    assert stat.S_IMODE((hidden / tls.KEY).stat().st_mode) == 0o600
+    with serving(tmp_path, "--tls") as (_server, _port, again):
+        assert again.partition("fingerprint=")[2] == said.partition("fingerprint=")[2] != ""
+
+
+def test_a_certificate_that_was_put_there_meanwhile_stays(tmp_path: Path) -> None:
+    certificate, key = tls.own_certificate(tmp_path)
+    put_back = tls.keeper(certificate, key)
+    certificate.write_text("another")
+    put_back()
+    assert certificate.read_text() == "another"
 
 
 def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
