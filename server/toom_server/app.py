@@ -216,6 +216,8 @@ def _start(options: argparse.Namespace, port: int) -> int:
     logs = min(MOST_LOGS, descriptors // LOGS_SHARE)
     most = max(1, descriptors - logs - OWN_DESCRIPTORS)
     accounts = _load_accounts(options.credentials)
+    if not accounts:  # SPEC S2 refuses bad lines alone; SIGHUP has accounts read later
+        tell(WARNING, "found", what=_no_accounts(options.credentials))
     listener = _listen(options.host, port)
     upkeep = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
     durability = Durability(options.durability)
@@ -246,9 +248,15 @@ def _start(options: argparse.Namespace, port: int) -> int:
 
 
 def _reread(conference: Conference, path: Path) -> None:
-    """SIGHUP: take the accounts as the file has them now, or keep those of before."""
+    """SIGHUP: take the accounts as the file has them now, or keep those of before.
+
+    A file without accounts would lock everybody out. It is one that is just being written, far more
+    likely than one that is meant.
+    """
     try:
         accounts = _load_accounts(path)
+        if not accounts and conference.accounts:
+            raise CannotStart(_no_accounts(path))
     except CannotStart as exc:
         tell(ERROR, "accounts-not-reread", why=str(exc).replace("\n", "; "))
         return
@@ -260,8 +268,10 @@ def _check_directory(options: argparse.Namespace) -> int:
     """`--check`: say what is wrong with the accounts and the logs; nothing is changed."""
     complaints = []
     try:
-        count = len(_load_accounts(options.credentials))
-        print(f"{options.credentials.name}: {count} accounts")  # noqa: T201
+        if count := len(_load_accounts(options.credentials)):
+            print(f"{options.credentials.name}: {count} accounts")  # noqa: T201
+        else:
+            complaints.append(_no_accounts(options.credentials))
     except CannotStart as exc:
         complaints += str(exc).splitlines()
     for found in examine(options.directory):
@@ -298,6 +308,10 @@ def _told(where: str | None, hub: Hub) -> Iterator[None]:
         except OSError as exc:
             raise CannotStart(f"Cannot tell metrics on {where}: {_why(exc)}") from exc
         yield
+
+
+def _no_accounts(path: Path) -> str:
+    return f"{path.name}: there is no account in it, so nobody can log in"
 
 
 def _load_accounts(path: Path) -> Accounts:

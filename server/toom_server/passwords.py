@@ -20,6 +20,11 @@ PARALLEL: Final = 5  # with these two as slow as OWASP's Password Storage Cheat 
 SALT_SIZE: Final = 16  # bytes
 HASH_SIZE: Final = 32  # bytes
 MOST_MEMORY: Final = 1 << 30  # bytes that a hash of the file may ask for
+# Bytes that computing one may fill in all, which is what time goes with: few log-ins are proved at
+# a time. As many as the largest scrypt takes with p=1, seconds, and as the strongest Argon2id in
+# wide use takes (libsodium's `SENSITIVE`: 1 GiB four times).
+MOST_SCRYPT_WORK: Final = MOST_MEMORY
+MOST_ARGON2_WORK: Final = 4 * MOST_MEMORY
 KIB: Final = 1024  # bytes; what Argon2 counts memory in
 LEAST_ARGON2: Final = (8, 4)  # bytes of salt and hash; RFC 9106, section 3.1
 _SCRYPT: Final = re.compile(
@@ -43,9 +48,12 @@ def fault_of_hash(word: str) -> str | None:
     found = _SCRYPT.fullmatch(word)
     if found is None or not all(map(_is_base64, found.groups()[3:])):
         return "its hash is not `$scrypt$ln=…,r=…,p=…$salt$hash`"
-    cost, block, _ = map(int, found.groups()[:3])
+    cost, block, parallel = map(int, found.groups()[:3])
     if 128 * block << cost > MOST_MEMORY:
         return "its hash asks for more than 1 GiB"
+    if (128 * block << cost) * parallel > MOST_SCRYPT_WORK:
+        most = MOST_SCRYPT_WORK // (128 * block << cost)
+        return f"its hash has p={parallel}, which takes too long: at most {most} with this ln and r"
     if cost >= 16 * block:
         return f"its hash has ln={cost}, which must be below 16 times r"  # RFC 7914, section 6
     return None
@@ -63,9 +71,12 @@ def _fault_of_argon2(word: str) -> str | None:
     found = _ARGON2.fullmatch(word)
     if found is None or not all(map(_is_base64, found.groups()[3:])):
         return "its hash is no Argon2id hash"
-    memory, _, lanes = map(int, found.groups()[:3])
+    memory, passes, lanes = map(int, found.groups()[:3])
     if memory * KIB > MOST_MEMORY:
         return "its hash asks for more than 1 GiB"
+    if memory * KIB * passes > MOST_ARGON2_WORK:
+        most = MOST_ARGON2_WORK // (memory * KIB)
+        return f"its hash has t={passes}, which takes too long: at most {most} with this m"
     if memory < 8 * lanes:
         return f"its hash has m={memory}, which must be 8 times p or more"  # RFC 9106, section 3.1
     sizes = (len(_read(text)) for text in found.groups()[3:])

@@ -137,6 +137,40 @@ def test_accounts_that_cannot_be_read_again_stay_as_they_were(tmp_path: Path) ->
         log_in(port, "Yoda")
 
 
+@pytest.mark.parametrize("content", ["", "\n \r\n"])
+def test_a_hang_up_while_the_accounts_are_being_written_locks_nobody_out(
+    tmp_path: Path, content: str
+) -> None:
+    with serving(tmp_path) as (server, port, _said):
+        (tmp_path / "credentials.txt").write_text(content)
+        server.send_signal(signal.SIGHUP)
+        told = next_event(server, "accounts-not-reread", "accounts-reread")
+        assert "credentials.txt: there is no account in it" in told
+        log_in(port, "Yoda")
+
+
+def test_a_server_without_accounts_says_so_and_takes_some_later(tmp_path: Path) -> None:
+    """SPEC S2: what is refused at start is lines; here there is none."""
+    credentials = tmp_path / "credentials.txt"
+    credentials.write_text("\n")
+    done = start(tmp_path, "--check")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    with subprocess.Popen(
+        [*SERVER, port := free_port(), "3"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert "there is no account in it" in next_event(server, "found", "listening")
+        wait_for_listening(server)
+        credentials.write_text("Yoda jedi\n")
+        server.send_signal(signal.SIGHUP)
+        assert "accounts=1" in next_event(server, "accounts-reread")
+        log_in(int(port), "Yoda")
+        server.terminate()
+
+
 def test_many_clients_are_let_go_within_five_seconds(tmp_path: Path) -> None:
     """One of them has asked for a long answer and never reads it."""
     (tmp_path / "messagelog.txt").write_text(

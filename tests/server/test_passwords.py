@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.programs import SERVER
+from tests.server.programs import SERVER, free_port, serving, start
 from tests.server.running import PATIENCE, Running, running
 from toom_protocol import messages as m
 from toom_server.accounts import Accounts, BadCredentials
@@ -49,10 +49,43 @@ def test_a_hash_that_asks_for_all_there_may_be(monkeypatch: pytest.MonkeyPatch) 
     """OpenSSL takes no bound of 2 GiB, and none below what it counts."""
     asked = {}
     monkeypatch.setattr(hashlib, "scrypt", lambda *_, **how: asked.update(how) or b"made")
-    word = "$scrypt$ln=20,r=8,p=999$c2FsdA$c2FsdA"
+    word = "$scrypt$ln=20,r=8,p=1$c2FsdA$c2FsdA"
     assert fault_of_hash(word) is None
     assert not matches(word, "jedi")
-    assert 128 * 8 * ((1 << 20) + 999 + 2) <= asked["maxmem"] < 1 << 31
+    assert 128 * 8 * ((1 << 20) + 1 + 2) <= asked["maxmem"] < 1 << 31
+
+
+@pytest.mark.parametrize(
+    ("cost", "block", "most"), [(14, 8, 64), (17, 8, 8), (20, 8, 1), (19, 9, 1), (10, 1, 999)]
+)
+def test_a_hash_may_not_take_longer_than_the_largest(cost: int, block: int, most: int) -> None:
+    """Who proves it keeps others waiting: time is as N times r times p (RFC 7914, section 6)."""
+    word = f"$scrypt$ln={cost},r={block},p={{}}$c2FsdA$c2FsdA"
+    assert fault_of_hash(word.format(most)) is None
+    if most < 999:  # which the form allows
+        assert f"at most {most} with" in str(fault_of_hash(word.format(most + 1)))
+
+
+@pytest.mark.parametrize(("memory", "most"), [(1 << 20, 4), (1 << 16, 64), (8, 1 << 19)])
+def test_an_argon2_hash_may_not_take_longer_than_the_strongest(memory: int, most: int) -> None:
+    pytest.importorskip("argon2")
+    word = f"$argon2id$v=19$m={memory},t={{}},p=1$c29tZXNhbHQ$AAAAAAAA"
+    assert fault_of_hash(word.format(most)) is None
+    assert f"at most {most} with" in str(fault_of_hash(word.format(most + 1)))
+
+
+def test_a_hash_that_takes_too_long_is_refused_by_all_who_read_it(tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials.txt"
+    slow = "Han $scrypt$ln=14,r=8,p=999$c2FsdA$c2FsdA\n"
+    with serving(tmp_path) as (server, _port, _said):
+        credentials.write_text(f"Yoda jedi\n{slow}")
+        server.send_signal(signal.SIGHUP)
+        assert server.stderr is not None
+        assert "credentials.txt, line 2: its hash has p=999" in server.stderr.readline()
+    for arguments, status in (((free_port(), "3"), 2), (("--check",), 1)):
+        done = start(tmp_path, *arguments)
+        assert (done.returncode, done.stderr.count("\n")) == (status, 1)
+        assert "credentials.txt, line 2: its hash has p=999" in done.stderr
 
 
 def test_a_proof_without_memory_is_a_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:
