@@ -245,7 +245,8 @@ async def _connect(
     except (OSError, UnicodeError) as exc:
         text = f"Cannot reach {where}: {_why(exc)}"
         if encryption is not None and type(exc).__module__ == "ssl":
-            text = f"Cannot reach {where} with TLS: it speaks none, or another version"
+            what = "it speaks none, or another version; was it started with --tls?"
+            text = f"Cannot reach {where} with TLS: {what}"
         raise CannotStart(text, UNREACHABLE) from exc
     if encryption is not None:
         _recognise(link, server, port)
@@ -257,4 +258,4 @@ def _why(fault: OSError | UnicodeError) -> str:
     number = getattr(fault, "errno", None)
     if number and number > 0:
         return os.strerror(number)
-    return getattr(fault, "strerror", None) or str(fault)
+    return getattr(fault, "strerror", None) or str(fault) or "it ended the connection"

@@ -92,6 +92,8 @@ class Comeback:
     async def attempt(self, waited: float) -> tuple[Link, bool]:
         """Try once, after having waited so many seconds in all.
 
+        Before `keep` was called there is no session to take up; a connection is enough.
+
         Returns:
             The connection on which the session goes on; whether a command of before may be
             repeated on it, which the server does not do twice then.
@@ -110,6 +112,9 @@ class Comeback:
             raise
 
     async def _take_up(self, link: Link, waited: float) -> bool:
+        if not self._name:
+            await link.greeting()
+            return False
         if self._token:
             reply = await link.ask_once(m.Resume(self._token, self._udp_port))
             if isinstance(reply, m.LoggedIn):

@@ -77,7 +77,8 @@ class Conversation:
         try:
             return await self._talk(udp_port, instance)
         except ServerGone:
-            return await self._end(wording.say_end(self._link.sent_away))
+            link = self._link
+            return await self._end(wording.say_end(link.sent_away, may_want_tls=link.may_want_tls))
         except NoWay as exc:
             return await self._end(str(exc))
         finally:
@@ -119,27 +120,50 @@ class Conversation:
                 return _status_of(typed)
             password = typed.content.decode(errors="replace")
             request = m.LogIn(name, password, udp_port, instance=instance)
-            async for reply in self._link.ask(request):
-                if isinstance(reply, m.LoggedIn):
-                    await self._begin(reply.username, password)
-                    return None
-                if not isinstance(reply, m.LoginFailed):
-                    self._screen.line(wording.say_reply(reply))
-                    return REFUSED
-                self._screen.line(wording.say_login_fault(reply.fault, name))
-                if reply.fault is not m.LoginFault.WRONG:
-                    return REFUSED
+            reply = await self._try_to_enter(request)
+            if isinstance(reply, m.LoggedIn):
+                await self._begin(reply.username, password)
+                return None
+            if reply is None:
+                continue
+            if not isinstance(reply, m.LoginFailed):
+                self._screen.line(wording.say_reply(reply))
+                return REFUSED
+            self._screen.line(wording.say_login_fault(reply.fault, name))
+            if reply.fault is not m.LoginFault.WRONG:
+                return REFUSED
+
+    async def _try_to_enter(self, request: m.LogIn) -> m.Reply | None:
+        """Ask to be let in; None: the answer was lost, and the password must be typed again.
+
+        What was lost is not repeated, since a wrong password would be counted twice (SPEC S2).
+        What is piped cannot be asked for again: its next line is something else.
+        """
+        await self._await_connection()
+        try:
+            return await self._link.ask_once(request)
+        except ServerGone:
+            if not self._may_come_back:
+                raise
+            if not self._keyboard.is_tty:
+                raise NoWay(f"{wording.LOG_IN_CUT_OFF} {wording.START_AGAIN}") from None
+            self._screen.line(f"{wording.LOG_IN_CUT_OFF} {wording.PASSWORD_AGAIN}")
+            return None
 
     async def _begin(self, username: str, password: str) -> None:
         """Begin the session of somebody who is logged in."""
         self._username = username
         missing = []
-        if self._comeback and not await self._comeback.keep(self._link, username, password):
-            self._comeback = None
-            missing.append(wording.NO_RECONNECT)
-        if not await self._follow(self._link):
-            self._feed = None
-            missing.append(wording.NO_LIVE)
+        try:
+            if self._comeback and not await self._comeback.keep(self._link, username, password):
+                self._comeback = None
+                missing.append(wording.NO_RECONNECT)
+            if not await self._follow(self._link):
+                self._feed = None
+                missing.append(wording.NO_LIVE)
+        except ServerGone:  # the session has begun, and goes on like any other
+            if self._comeback is None:
+                raise
         for line in (wording.WELCOME, *missing):
             self._screen.line(line)
 
@@ -225,10 +249,13 @@ class Conversation:
         if not (self._keyboard.is_tty or self._stop.done()):
             await self._is_connected()  # a script may be the last that knows of an open question
         await self._give_up_transfers()
+        is_said = not self._link.gone.done()
         try:
             async with asyncio.timeout(FAREWELL):
                 await self._ask(m.LogOut())
-        except TimeoutError:
+        except (TimeoutError, ServerGone):
+            if self._comeback is not None and is_said:
+                raise NoWay(wording.OUT_CUT_OFF) from None
             raise ServerGone("no answer to OUT") from None
 
     async def _give_up_transfers(self) -> None:
@@ -246,9 +273,24 @@ class Conversation:
         if self._keyboard.is_tty:
             self._comeback.hurry()
             return False
-        while self._returning is not None:
-            await self._wait_for(asyncio.get_running_loop().create_future())
+        await self._await_connection()
         return True
+
+    @property
+    def _may_come_back(self) -> bool:
+        """Whether a lost connection is tried again.
+
+        Not before the log-in, when the server has said that it ends it, or never spoke Toom.
+        """
+        was_meant = self._link.sent_away is not None or self._link.may_want_tls
+        return self._comeback is not None and (bool(self._username) or not was_meant)
+
+    async def _await_connection(self) -> None:
+        """Wait until there is a connection, where a lost one is tried again."""
+        while self._comeback is not None and self._link.gone.done():
+            if self._keyboard.is_tty:
+                self._comeback.hurry()
+            await self._wait_for(asyncio.get_running_loop().create_future())
 
     def _come_back(self) -> None:
         if self._returning is None:
@@ -268,7 +310,8 @@ class Conversation:
                 try:
                     self._screen.now(wording.RECONNECTED)
                     await self._repeat(link, may_repeat=may_repeat)
-                    await self._follow(link)
+                    if self._username:
+                        await self._follow(link)
                 except BaseException:
                     link.close()
                     raise
@@ -321,7 +364,7 @@ class Conversation:
         if self._returning is not None:
             returned, self._returning = self._returning, None
             returned.result()
-        elif self._comeback is None or not self._username:
+        elif not self._may_come_back:
             raise ServerGone(self._link.gone.result())
         else:
             self._come_back()

@@ -27,6 +27,7 @@ PARTS: Final = (ActiveLines, LogLines, Marks)  # replies after which more is to 
 MAX_PARTS_AHEAD: Final = 8  # parts of a long answer that may wait to be shown
 LOOK_AGAIN: Final = 0.05  # seconds until a screen that was behind is looked at again
 LAST_ID: Final = 0xFFFFFFFF  # PROTOCOL 2.2
+TLS_ALERT: Final = b"\x15\x03"  # what a TLS record with an alert begins with; RFC 8446, 5.1
 
 
 class ServerGone(Exception):
@@ -64,21 +65,30 @@ class Link(asyncio.Protocol):
         self._paused = False
         self._look_again: asyncio.TimerHandle | None = None
         self.sent_away: Cause | None = None  # what the server said before it ended the connection
-        self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.may_want_tls = False  # it ended a plain connection without a word of Toom
+        loop = asyncio.get_running_loop()
+        self.gone: asyncio.Future[str] = loop.create_future()
+        self._heard: asyncio.Future[None] = loop.create_future()  # a byte from the server
         self._heart = asyncio.create_task(self._beat())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._is_plain = transport.get_extra_info("sslcontext") is None
         self._transport.write(PREFACE)
 
     def data_received(self, data: bytes) -> None:
         self._last_heard = time.monotonic()
+        if not self._heard.done():
+            self._heard.set_result(None)
+            self.may_want_tls = data.startswith(TLS_ALERT)
         for frame in self._decoder.receive(data):
             self._take(frame)
         if self._decoder.failure is not None:
             self._end(str(self._decoder.failure))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._is_plain and not (self._heard.done() or self.gone.done()):
+            self.may_want_tls = True
         self._end(str(exc or "connection closed"))
 
     @property
@@ -86,6 +96,19 @@ class Link(asyncio.Protocol):
         """The server's certificate in DER; empty on plain TCP."""
         encrypted = self._transport.get_extra_info("ssl_object")
         return (encrypted.getpeercert(binary_form=True) or b"") if encrypted else b""
+
+    async def greeting(self) -> None:
+        """Wait for the server's first word, by which it takes this connection.
+
+        Raises:
+            ServerGone: there is none, or it takes no more connections.
+        """
+        waiting: set[asyncio.Future[Any]] = {self._heard, self.gone}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if self.gone.done():
+            raise ServerGone(self.gone.result())
+        if self.sent_away is not None:
+            raise ServerGone("sent away")
 
     def new_id(self) -> int:
         """Give the id of the next request."""

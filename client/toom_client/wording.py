@@ -7,11 +7,12 @@ from toom_client.transfers import Received, ReceiveFailed, Report, SendFailed, U
 from toom_protocol import messages as m
 from toom_protocol.errors import MalformedLine
 from toom_protocol.lines import parse_active_user, parse_post
-from toom_protocol.liveness import LOGIN_LIMIT
+from toom_protocol.liveness import DEAD_WITHIN, LOGIN_LIMIT
 from toom_protocol.timestamps import format_timestamp
 
 WELCOME = "Welcome to TOOM!"
 SERVER_GONE = "The server is gone."
+NO_TOOM = "It has not said a word of Toom: if it expects TLS, start the client with --tls."
 NOBODY_ELSE = "no other active user"
 NO_NEW_MESSAGE = "no new message"
 BROADCASTS: Final = 0  # where the broadcasts stand among the rooms; PROTOCOL 3.2
@@ -92,6 +93,15 @@ class Teller:
 RECONNECTED: Final = "Reconnected."
 NOT_CONNECTED: Final = "Not connected; trying again. Type it again when it says Reconnected."
 CUT_OFF: Final = "The connection was lost before the whole answer was here. Please type it again."
+LOG_IN_CUT_OFF: Final = (
+    "The connection was lost before the answer: it is unknown whether you are logged in."
+)
+PASSWORD_AGAIN: Final = "Please type the password again."
+START_AGAIN: Final = "Please start the client again."
+OUT_CUT_OFF: Final = (
+    "The connection was lost before the answer to OUT: if you are still logged in, "
+    f"the server logs you out within {DEAD_WITHIN:.0f} s."
+)
 UNKNOWN: Final = (
     "The connection was lost before the answer: it is unknown whether it was done. "
     "It is repeated as soon as possible, and done only once."
@@ -111,15 +121,19 @@ def say_pause(seconds: float, *, first: bool) -> str:
     return f"{what}; trying again in {seconds:.1f} s …"
 
 
-def say_end(cause: m.Cause | None) -> str:
-    """Word the end of the connection, for which the server may have told a cause (SPEC S11)."""
+def say_end(cause: m.Cause | None, *, may_want_tls: bool = False) -> str:
+    """Word the end of the connection, for which the server may have told a cause (SPEC S11).
+
+    Args:
+        may_want_tls: the server ended a plain connection without a word of Toom (PROTOCOL 2.6).
+    """
     if cause is m.Cause.NO_LOG_IN:
         return f"Nobody has logged in here for {LOGIN_LIMIT:.0f} s."
     if cause is m.Cause.FULL:
         return "The server is full. Please try again later."
     if cause is m.Cause.TOO_MANY:
         return "The server takes no more connections from this address."
-    return SERVER_GONE
+    return f"{SERVER_GONE} {NO_TOOM}" if may_want_tls else SERVER_GONE
 
 
 def say_reply(reply: m.Reply) -> str:

@@ -30,6 +30,7 @@ class Seat:
         self._keys = keys
         self._shown = shown
         self.conversation: Conversation
+        self.link: Link  # the first one
         self.done: asyncio.Task[int]
         self.pauses: list[float] = []
 
@@ -70,8 +71,9 @@ async def seat(
     name: str = "Han",
     live: bool = False,
     reconnect: bool = False,
+    logs_in: bool = True,
 ) -> AsyncIterator[Seat]:
-    """Log a user in at a server whose port may change."""
+    """Log a user in, unless told otherwise, at a server whose port may change."""
     directory.mkdir(exist_ok=True)
     reader, keys = os.pipe()
     shown = directory / f"screen-{name}"
@@ -115,7 +117,9 @@ async def seat(
         screen, keyboard, link, transfers, directory, comeback=comeback, feed=feed
     )
     there.done = asyncio.create_task(there.conversation.run(8000, INSTANCE))
-    there.types(name, "pw")
+    there.link = link
+    if logs_in:
+        there.types(name, "pw")
     try:
         yield there
     finally:

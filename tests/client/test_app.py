@@ -85,6 +85,25 @@ def test_a_server_of_another_kind(tmp_path: Path) -> None:
     assert output.splitlines()[-1] == "The server is gone."
 
 
+@pytest.mark.parametrize(
+    ("said", "hinted"), [(b"", True), (b"\x15\x03\x03\0\2\2\x46", True), (PREFACE, False)]
+)
+def test_a_server_that_may_expect_tls(tmp_path: Path, said: bytes, hinted: bool) -> None:
+    """It ends the connection with an alert (RFC 8446, 6.2), or without a word (PROTOCOL 2.6)."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        command = [*CLIENT, "127.0.0.1", str(other.getsockname()[1]), free_udp_port()]
+        client = subprocess.Popen(
+            command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        connection, _ = other.accept()
+        with connection:
+            connection.sendall(said)
+        status = client.wait(timeout=20)
+        output, _ = client.communicate()
+    last = output.splitlines()[-1]
+    assert (status, last.startswith("The server is gone."), "--tls" in last) == (1, True, hinted)
+
+
 def test_end_of_input_at_the_log_in(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         done = start(tmp_path, "127.0.0.1", str(server.getsockname()[1]), free_udp_port())

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import itertools
 import shutil
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import pytest
 
-from tests.client.seat import PATIENCE, Seat, seat
+from tests.client.seat import INSTANCE, PATIENCE, Seat, seat
 from tests.doubles.cutter import Cutter
 from tests.doubles.patience import wait_until
 from tests.server.running import BareClient, Running, running
@@ -18,6 +19,8 @@ from toom_client.app import CannotStart, Stranger, _connect_again
 from toom_client.comeback import LONGEST_PAUSE, RECLAIM, NotYet, NoWay, pauses
 from toom_client.link import Link
 from toom_protocol import messages as m
+from toom_protocol.codec import PREFACE, encode
+from toom_protocol.liveness import LOGIN_LIMIT
 from toom_server.accounts import Accounts
 from toom_server.store import FileStore
 
@@ -31,14 +34,21 @@ def play(
     live: bool = True,
     reconnect: bool = True,
     limits: Iterable[int | None] = (),
+    logs_in: bool = True,
 ) -> None:
     async def run() -> None:
         async with (
             running(directory) as server,
             Cutter(server.port, iter(limits)).running() as cutter,
-            seat(directory / "han", lambda: cutter.port, live=live, reconnect=reconnect) as han,
+            seat(
+                directory / "han",
+                lambda: cutter.port,
+                live=live,
+                reconnect=reconnect,
+                logs_in=logs_in,
+            ) as han,
         ):
-            await han.sees(wording.WELCOME)
+            await (han.sees(wording.WELCOME) if logs_in else han.link.greeting())
             await story(server, cutter, han)
 
     asyncio.run(run())
@@ -207,6 +217,77 @@ def test_a_signal_ends_it_while_there_is_no_connection(tmp_path: Path) -> None:
         han.types("BCM never")
         han.conversation.stop(130)
         assert await han.ended() == 130
+
+    play(tmp_path, story)
+
+
+def test_a_connection_lost_before_the_log_in_comes_back(tmp_path: Path) -> None:
+    async def story(server: Running, cutter: Cutter, han: Seat) -> None:
+        cutter.server_port = 1
+        cutter.cut()
+        await han.sees("Still no connection")
+        han.types("Han", "pw")  # the log-in waits
+        await han.sees("Password: ")
+        cutter.server_port = server.port
+        await han.sees(wording.WELCOME)
+        cutter.cut()
+        await han.sees("Reconnected.", 2)
+        han.types("OUT")
+        assert await han.ended() == 0
+
+    play(tmp_path, story, logs_in=False)
+
+
+def test_who_is_sent_away_before_the_log_in_does_not_come_back(tmp_path: Path) -> None:
+    async def story(server: Running, cutter: Cutter, han: Seat) -> None:
+        for connection in server.hub._connections.values():
+            connection.send_away_if_late(time.monotonic() + LOGIN_LIMIT + 1, LOGIN_LIMIT)
+        assert await han.ended() == 1
+        assert han.lines()[-1] == wording.say_end(m.Cause.NO_LOG_IN)
+
+    play(tmp_path, story, logs_in=False)
+
+
+def test_a_log_in_whose_answer_was_lost_is_not_repeated_from_a_pipe(tmp_path: Path) -> None:
+    """SPEC S2: a wrong password would be counted twice. The next line is no password."""
+
+    async def story(server: Running, cutter: Cutter, han: Seat) -> None:
+        cutter.is_mute = True
+        han.types("Han", "pw", "BCM never")
+        await until(lambda: server.lines("userlog.txt"))
+        cutter.cut()
+        assert await han.ended() == 1
+        assert han.lines()[-1] == f"{wording.LOG_IN_CUT_OFF} {wording.START_AGAIN}"
+        assert not server.lines("messagelog.txt")
+
+    play(tmp_path, story, logs_in=False)
+
+
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("more", [0, len(encode(2, m.Keep(INSTANCE)))])
+def test_a_connection_lost_between_the_log_in_and_the_prompt(
+    tmp_path: Path, more: int, live: bool
+) -> None:
+    log_in = encode(1, m.LogIn("Han", "pw", 8000, instance=INSTANCE))
+    limit = 2 * len(PREFACE) + len(log_in) + len(encode(1, m.LoggedIn("Han")))
+
+    async def story(server: Running, cutter: Cutter, han: Seat) -> None:
+        await han.sees("Reconnected.")
+        han.types("BCM once", "OUT")
+        assert await han.ended() == 0
+        assert len(server.lines("messagelog.txt")) == 1
+
+    play(tmp_path, story, live=live, limits=(limit + more,))
+
+
+def test_out_whose_answer_was_lost_says_what_is_known(tmp_path: Path) -> None:
+    async def story(server: Running, cutter: Cutter, han: Seat) -> None:
+        cutter.is_mute = True
+        han.types("OUT")
+        await until(lambda: not server.lines("userlog.txt"))
+        cutter.cut()
+        assert await han.ended() == 1
+        assert han.lines()[-1] == wording.OUT_CUT_OFF
 
     play(tmp_path, story)
 

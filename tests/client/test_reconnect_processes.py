@@ -14,6 +14,8 @@ import pytest
 
 from tests.client.test_app import free_udp_port
 from tests.doubles.patience import wait_until
+from toom_protocol import messages as m
+from toom_protocol.codec import PREFACE, Decoder
 
 ROOT: Final = Path(__file__).parents[2]
 SERVER: Final = str(ROOT / "server" / "server.py")
@@ -48,11 +50,9 @@ def server(directory: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
         process.wait()
 
 
-@contextlib.contextmanager
-def terminal(directory: Path, name: str, port: int, *options: str) -> Iterator[pexpect.spawn]:
-    """A client at a terminal of its own, logged in."""
+def spawn(directory: Path, port: int, *options: str) -> pexpect.spawn:
     directory.mkdir(exist_ok=True)
-    seat = pexpect.spawn(
+    return pexpect.spawn(
         sys.executable,
         [CLIENT, "127.0.0.1", str(port), free_udp_port(), *options],
         cwd=str(directory),
@@ -60,6 +60,12 @@ def terminal(directory: Path, name: str, port: int, *options: str) -> Iterator[p
         timeout=PATIENCE,
         dimensions=(40, 200),
     )
+
+
+@contextlib.contextmanager
+def terminal(directory: Path, name: str, port: int, *options: str) -> Iterator[pexpect.spawn]:
+    """A client at a terminal of its own, logged in."""
+    seat = spawn(directory, port, *options)
     try:
         seat.expect("Username: ")
         seat.sendline(name)
@@ -140,6 +146,38 @@ def test_leaving_while_there_is_no_connection(tmp_path: Path, leave: str, status
         han.expect(pexpect.EOF)
         han.close()
         assert han.exitstatus == status
+
+
+@pytest.mark.slow
+def test_a_log_in_whose_answer_was_lost_is_asked_for_again(tmp_path: Path) -> None:
+    """SPEC S2: it is not repeated unasked, since a wrong password would be counted twice."""
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        port = first.getsockname()[1]
+        han = spawn(tmp_path, port, "--reconnect")
+        connection, _ = first.accept()
+    with connection:
+        connection.settimeout(PATIENCE)
+        connection.sendall(PREFACE)
+        han.expect("Username: ")
+        han.sendline("Han")
+        han.expect("Password: ")
+        han.sendline("pw")
+        decoder = Decoder()
+        while not any(
+            isinstance(said, m.LogIn) for _, said in decoder.receive(connection.recv(99))
+        ):
+            pass
+    with server(tmp_path / "server", port):
+        han.expect("it is unknown whether you are logged in. Please type the password again.\r\n")
+        han.expect("Password: ")
+        han.sendline("pw")
+        han.expect("Reconnected.")
+        han.expect(PROMPT)
+        han.sendline("OUT")
+        han.expect("Bye, Han!")
+        han.expect(pexpect.EOF)
+        han.close()
+    assert han.exitstatus == 0
 
 
 @pytest.mark.slow

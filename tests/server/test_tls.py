@@ -1,6 +1,8 @@
 """Encrypted connections: PROTOCOL 2.6."""
 
+import contextlib
 import shutil
+import socket
 import ssl
 import stat
 import subprocess
@@ -13,9 +15,11 @@ from tests.doubles.patience import wait_until
 from tests.server.programs import PATIENCE, free_port, serving, start
 from toom_client.pins import fingerprint as fingerprint_of
 from toom_server import tls
+from toom_server.entrance import COURTESY
 
 pytest.importorskip("cryptography")
 CLIENT = [sys.executable, str(Path(__file__).parents[2] / "client" / "client.py")]
+HINT = "It has not said a word of Toom: if it expects TLS, start the client with --tls."
 TALK = "Yoda\njedi\nBCM hello\nOUT\n"
 
 
@@ -130,7 +134,8 @@ def test_a_client_remembers_whom_it_met(tmp_path: Path) -> None:
     assert first.stderr.count("remembered in") == 1
     assert second.stderr == ""
     assert "hello" in (tmp_path / "messagelog.txt").read_text()
-    assert plain.returncode == 1
+    assert (plain.returncode, plain.stderr) == (1, "")
+    assert plain.stdout.splitlines()[-1] == f"The server is gone. {HINT}"
     assert pins.read_text().split()[1] in said
     for path in (tmp_path / ".toom").glob("tls-*"):
         path.unlink()
@@ -170,6 +175,20 @@ def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
         assert "encrypted=no" in said
         done = talk(tmp_path, port, "--tls")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "was it started with --tls?" in done.stderr
+
+
+def test_a_server_that_ends_the_handshake_without_a_word(tmp_path: Path) -> None:
+    """As one does that is full, and has told it to others already (PROTOCOL 2.5)."""
+    with (
+        serving(tmp_path, "--tls", "--per-address", "1") as (_server, port, _said),
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(1 + COURTESY):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE))
+        done = talk(tmp_path, port, "--tls")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.endswith(": it ended the connection\n")
 
 
 @pytest.mark.parametrize(
