@@ -104,6 +104,20 @@ def test_a_server_that_may_expect_tls(tmp_path: Path, said: bytes, hinted: bool)
     assert (status, last.startswith("The server is gone."), "--tls" in last) == (1, True, hinted)
 
 
+def test_a_server_that_ends_the_handshake_without_a_word(tmp_path: Path) -> None:
+    """As one does that is full, and is telling so many others already (PROTOCOL 2.5)."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        where = ("127.0.0.1", str(other.getsockname()[1]))
+        command = [*CLIENT, *where, free_udp_port(), "--tls"]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as client:
+            connection, _ = other.accept()
+            with connection:
+                assert connection.recv(65536)  # else the end would be a reset
+            _, complaint = client.communicate(timeout=20)
+    assert client.returncode == 1
+    assert complaint.endswith(": it ended the connection\n")
+
+
 def test_end_of_input_at_the_log_in(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         done = start(tmp_path, "127.0.0.1", str(server.getsockname()[1]), free_udp_port())

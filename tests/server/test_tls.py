@@ -1,8 +1,6 @@
 """Encrypted connections: PROTOCOL 2.6."""
 
-import contextlib
 import shutil
-import socket
 import ssl
 import stat
 import subprocess
@@ -15,7 +13,6 @@ from tests.doubles.patience import wait_until
 from tests.server.programs import PATIENCE, free_port, serving, start
 from toom_client.pins import fingerprint as fingerprint_of
 from toom_server import tls
-from toom_server.entrance import COURTESY
 
 pytest.importorskip("cryptography")
 CLIENT = [sys.executable, str(Path(__file__).parents[2] / "client" / "client.py")]
@@ -176,19 +173,6 @@ def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
         done = talk(tmp_path, port, "--tls")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "was it started with --tls?" in done.stderr
-
-
-def test_a_server_that_ends_the_handshake_without_a_word(tmp_path: Path) -> None:
-    """As one does that is full, and has told it to others already (PROTOCOL 2.5)."""
-    with (
-        serving(tmp_path, "--tls", "--per-address", "1") as (_server, port, _said),
-        contextlib.ExitStack() as stack,
-    ):
-        for _ in range(1 + COURTESY):
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE))
-        done = talk(tmp_path, port, "--tls")
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert done.stderr.endswith(": it ended the connection\n")
 
 
 @pytest.mark.parametrize(
