@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.client.test_app import free_udp_port
 from tests.doubles.patience import wait_until
 from tests.server.programs import PATIENCE, free_port, serving, start
 from toom_client.pins import fingerprint as fingerprint_of
@@ -109,7 +110,7 @@ def test_nothing_older_than_tls_1_3_is_spoken(tmp_path: Path, version: ssl.TLSVe
 
 def talk(directory: Path, port: int, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*CLIENT, "127.0.0.1", str(port), "18000", *words],
+        [*CLIENT, "127.0.0.1", str(port), free_udp_port(), *words],
         cwd=directory,
         input=TALK,
         capture_output=True,
