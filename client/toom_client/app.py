@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import importlib.util
 import os
 import secrets
 import signal
@@ -31,6 +32,8 @@ WRONG_USAGE: Final = 2  # exit statuses; CONTRACT
 UNREACHABLE: Final = 1
 CONNECT_TIMEOUT: Final = 10.0  # seconds
 LAST_WORDS: Final = 2.0  # seconds that the terminal has to take the last lines
+NEEDED: Final = ("cryptography", "blake3")  # packages that are loaded when a transfer needs them
+MISSING: Final = 1  # exit status
 INSTANCE_BYTES: Final = 16  # random; tells the connections of one run from others; PROTOCOL 3.1
 
 _EXAMPLES = """examples:
@@ -68,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if argv is None else argv)
     _open_what_is_closed()
     try:
+        _look_for_packages()
         server_port = _port("server", options.server_port)
         udp_port = _port("UDP", options.udp_port)
         udp = _bind(udp_port)
@@ -87,6 +91,17 @@ def _open_what_is_closed() -> None:
             os.fstat(handle)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+def _look_for_packages() -> None:
+    """Say at once what is missing, not in the middle of a conversation; loads nothing."""
+    for package in NEEDED:
+        if importlib.util.find_spec(package) is None:
+            text = (
+                f"The Python package {package} is missing: run `make setup` in the checkout of Toom"
+                f", or install it with `pip install {package}`."
+            )
+            raise CannotStart(text, MISSING)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
