@@ -13,13 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from toom_client import tickets
 from toom_client.comeback import Comeback, NotYet, NoWay
 from toom_client.conversation import INTERRUPTED, Conversation
+from toom_client.identity import Identity
 from toom_client.keyboard import Keyboard
 from toom_client.link import Link, request_ids
 from toom_client.live import Feed
 from toom_client.screen import Screen
-from toom_client.transfers import Report, Ticket, Transfers, bind_udp
+from toom_client.transfers import Report, Transfers, bind_udp
 from toom_client.wording import say_report
 from toom_protocol.messages import Expected, Posted, Reply
 
@@ -172,7 +174,14 @@ async def _converse(
         if options.reconnect:
             comeback = Comeback(partial(_connect_again, connect), udp_port, instance)
         conversation = Conversation(
-            screen, keyboard, link, transfers, directory, comeback=comeback, feed=feed
+            screen,
+            keyboard,
+            link,
+            transfers,
+            directory,
+            identity=Identity(),
+            comeback=comeback,
+            feed=feed,
         )
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, conversation.stop, 128 + number)
@@ -220,8 +229,8 @@ def _links(
 
     def hear(message: Expected | Posted | Reply) -> None:
         if isinstance(message, Expected):
-            who, where = message.username, (message.address, message.udp_port)
-            transfers.expect(Ticket(message.ticket, message.key, who, *where))
+            if message.public_key:  # else whoever comes can prove nothing (PROTOCOL 5.8)
+                transfers.expect(tickets.of(message))
         elif feed is None:
             return
         elif isinstance(message, Posted):

@@ -8,16 +8,17 @@ import contextlib
 from pathlib import Path
 from typing import Any, Final
 
-from toom_client import wording
+from toom_client import tickets, wording
 from toom_client.comeback import REPEATABLE, Comeback, NotYet, NoWay
 from toom_client.commands import PROMPT, Complaint, Upload, parse_command
 from toom_client.files import open_for_sending
+from toom_client.identity import Identity
 from toom_client.keyboard import Keyboard
 from toom_client.line_editor import Interrupted, Line, Typed
 from toom_client.link import Link, ServerGone
 from toom_client.live import Feed
 from toom_client.screen import Screen
-from toom_client.transfers import Ticket, Transfers
+from toom_client.transfers import Transfers
 from toom_protocol import messages as m
 
 DONE: Final = 0  # exit statuses; SPEC S2, S11
@@ -45,15 +46,18 @@ class Conversation:
         transfers: Transfers,
         directory: Path,
         *,
+        identity: Identity,
         comeback: Comeback | None = None,
         feed: Feed | None = None,
     ) -> None:
         """Talk at a terminal.
 
         Args:
+            identity: what peers are told of this client.
             comeback: of `--reconnect`; without it the session ends with its connection (SPEC S11).
             feed: of `--live`.
         """
+        self._identity = identity
         self._comeback = comeback
         self._feed = feed
         self._returning: asyncio.Task[None] | None = None  # while there is no connection
@@ -113,12 +117,14 @@ class Conversation:
             if not isinstance(typed, Line):
                 return _status_of(typed)
             name = typed.content.decode(errors="replace")
+        self._identity.draw()  # while the password is typed
         while True:
             typed = await self._line("Password: ", hidden=True)
             if not isinstance(typed, Line):
                 return _status_of(typed)
             password = typed.content.decode(errors="replace")
-            request = m.LogIn(name, password, udp_port, instance=instance)
+            public_key = (await self._identity.pair()).public
+            request = m.LogIn(name, password, udp_port, instance=instance, public_key=public_key)
             async for reply in self._link.ask(request):
                 if isinstance(reply, m.LoggedIn):
                     await self._begin(reply.username, password)
@@ -134,9 +140,11 @@ class Conversation:
         """Begin the session of somebody who is logged in."""
         self._username = username
         missing = []
-        if self._comeback and not await self._comeback.keep(self._link, username, password):
-            self._comeback = None
-            missing.append(wording.NO_RECONNECT)
+        if self._comeback:
+            public_key = (await self._identity.pair()).public
+            if not await self._comeback.keep(self._link, username, password, public_key):
+                self._comeback = None
+                missing.append(wording.NO_RECONNECT)
         if not await self._follow(self._link):
             self._feed = None
             missing.append(wording.NO_LIVE)
@@ -212,11 +220,14 @@ class Conversation:
             if not isinstance(reply, m.Located):
                 self._screen.line(wording.say_reply(reply))
                 return
+            if not reply.public_key:
+                self._screen.line(wording.say_no_key(upload.username))
+                return
             file = open_for_sending(self._directory, upload.filename)
             if isinstance(file, str):
                 self._screen.line(file)
                 return
-            ticket = Ticket(reply.ticket, reply.key, upload.username, reply.address, reply.udp_port)
+            ticket = tickets.of(reply)
             self._screen.line(f"Sending {upload.filename} to {upload.username}")
             self._transfers.present(ticket, file)
 

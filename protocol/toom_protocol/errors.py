@@ -32,7 +32,7 @@ class MalformedPacket(PeerError):
 
 
 class BadHandshake(MalformedPacket):
-    """A handshake that is not what it must be, or not from whom (PROTOCOL 5)."""
+    """A handshake that is not what it must be, or not from whom (PROTOCOL 5.8)."""
 
 
 class MalformedTimestamp(ToomError):

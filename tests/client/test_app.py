@@ -149,6 +149,8 @@ def test_a_piped_line_that_is_far_too_long(tmp_path: Path) -> None:
         _, complaints = client.communicate(timeout=20)
     assert isinstance(first, m.LogIn)
     assert isinstance(second, m.LogIn)
+    assert len(first.public_key) == m.PUBLIC_KEY_SIZE
+    assert first.public_key == second.public_key
     assert (first.password, second.password, complaints) == ("first", "x" * MAX_LINE, b"")
 
 
@@ -156,7 +158,7 @@ def test_the_server_goes_while_a_file_is_on_its_way(tmp_path: Path) -> None:
     """SPEC S12: a broken transfer says so on both terminals that still live."""
     (tmp_path / "lecture.mp4").write_bytes(b"film")
     with seat(tmp_path, b"Han\npw\nUPD Yoda lecture.mp4\n") as (client, connection, requests):
-        where = m.Located("Yoda", "127.0.0.1", int(free_udp_port()), 1, b"k" * 32)
+        where = m.Located("Yoda", "127.0.0.1", int(free_udp_port()), 1, b"k" * 32, b"y" * 32)
         connection.sendall(encode(next(requests)[0], where))
         assert client.stdout is not None
         while client.stdout.readline() != b"Sending lecture.mp4 to Yoda\n":

@@ -1,4 +1,4 @@
-"""The key exchange of two clients: Noise, pattern IK, without randomness of its own.
+"""The key exchange of two clients (PROTOCOL 5.8): Noise, pattern IK, no randomness of its own.
 
 `Noise_IK_25519_AESGCM_SHA256` of the Noise Protocol Framework, revision 34; "Noise 5.2" cites a
 section of it. Both ends know the responder's static public key beforehand:

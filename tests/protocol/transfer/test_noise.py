@@ -1,4 +1,4 @@
-"""Noise IK (revision 34, section 7.5) beside a published vector and another implementation."""
+"""PROTOCOL 5.8: Noise IK (revision 34, 7.5) beside a published vector and another library."""
 
 import random
 from dataclasses import dataclass
