@@ -61,8 +61,8 @@ def test_a_port_out_of_range(tmp_path: Path, ports: tuple[str, str]) -> None:
 def test_a_missing_package_is_named_with_what_helps(package: str) -> None:
     """CONTRACT: one line that names the package and the make verb."""
     without = (
-        "import importlib.util as u, sys; find = u.find_spec;"
-        f"u.find_spec = lambda name: None if name == {package!r} else find(name);"
+        "import sys; from importlib.machinery import PathFinder as p; find = p.find_spec;"
+        f"p.find_spec = lambda name, *path: None if name == {package!r} else find(name, *path);"
         "from toom_client.app import main; sys.exit(main(['127.0.0.1', '1', '8000']))"
     )
     command = [sys.executable, "-c", without]
