@@ -4,6 +4,9 @@
 # Debian packages where none does (scenarios/toom_scenarios/base_image.py). Both bring python3 with
 # venv; whatever else is missing is installed here.
 #
+# The server needs Python alone; what the client needs (pyproject.toml: dependencies) is installed
+# once, in a stage on which client and scenarios stand.
+#
 # A builder without buildkit builds every stage that stands before the wanted one, and spends two
 # seconds on each step on some hosts: so the stages have this order, the steps are few, and the
 # program, which changes most, comes last in each.
@@ -43,14 +46,18 @@ USER toom
 COPY --chown=toom:toom server/credentials.txt ./
 COPY --from=program /opt/program /opt/toom
 
-FROM base AS tools
+# What the client needs for transfers; by name, so that a change of pyproject.toml costs no download.
+FROM base AS libraries
+RUN pip install -q 'cryptography>=42' 'blake3>=1'
+
+FROM libraries AS tools
 COPY pyproject.toml scenarios/toom_scenarios/videos.py /tmp/
 RUN python -c "import tomllib; print(*tomllib.load(open('/tmp/pyproject.toml','rb'))['project']['optional-dependencies']['scenarios'], sep='\n')" > /tmp/requirements.txt \
  && pip install -q -r /tmp/requirements.txt \
  && python /tmp/videos.py --small /usr/share/toom/videos \
  && rm -r /tmp/*
 
-FROM base AS client
+FROM libraries AS client
 WORKDIR /home/toom
 # A client host is a machine: it idles until somebody sits down at it.
 CMD ["sleep", "infinity"]

@@ -4,10 +4,13 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from toom_client.app import NEEDED
 
 ROOT = Path(__file__).parent.parent
 IMPURE = {
@@ -41,6 +44,29 @@ def test_arrows_point_one_way() -> None:
     lint = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
     done = subprocess.run(lint, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_only_transfers_load_what_is_no_part_of_python() -> None:
+    """The server runs without the client's packages, and the client's prompt waits for none."""
+    apart = "toom_protocol.transfer"
+    modules = [
+        str(path.relative_to(ROOT / "protocol").with_suffix("")).replace("/", ".")
+        for path in MODULES
+    ]
+    start = ["toom_server.app", "toom_client.app", *(m for m in modules if apart not in m)]
+    code = f"import sys; {'; '.join(f'import {module}' for module in start)}; print(*sys.modules)"
+    loading = [sys.executable, "-c", code]
+    done = subprocess.run(loading, cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert "toom_client" in loaded
+    assert not loaded & set(NEEDED)
+
+
+def test_all_who_install_know_the_same_packages() -> None:
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert tuple(re.match(r"[\w-]+", package)[0] for package in needed) == NEEDED  # type: ignore[index]
+    names = " ".join(f"'{package}'" for package in needed)
+    assert f"\nRUN pip install -q {names}\n" in (ROOT / "Dockerfile").read_text()
 
 
 def test_every_section_of_the_protocol_is_implemented_and_tested() -> None:

@@ -9,16 +9,19 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from toom_client import tickets
 from toom_client.comeback import Comeback, NotYet, NoWay
 from toom_client.conversation import INTERRUPTED, Conversation
+from toom_client.identity import Identity
 from toom_client.keyboard import Keyboard
 from toom_client.link import Link, request_ids
 from toom_client.live import Feed
 from toom_client.screen import Screen
-from toom_client.transfers import Report, Ticket, Transfers, bind_udp
+from toom_client.transfers import Report, Transfers, bind_udp
 from toom_client.wording import say_report
 from toom_protocol.messages import Expected, Posted, Reply
 
@@ -31,6 +34,8 @@ WRONG_USAGE: Final = 2  # exit statuses; CONTRACT
 UNREACHABLE: Final = 1
 CONNECT_TIMEOUT: Final = 10.0  # seconds
 LAST_WORDS: Final = 2.0  # seconds that the terminal has to take the last lines
+NEEDED: Final = ("cryptography", "blake3")  # packages that are loaded when a transfer needs them
+MISSING: Final = 1  # exit status
 INSTANCE_BYTES: Final = 16  # random; tells the connections of one run from others; PROTOCOL 3.1
 
 _EXAMPLES = """examples:
@@ -68,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if argv is None else argv)
     _open_what_is_closed()
     try:
+        _look_for_packages()
         server_port = _port("server", options.server_port)
         udp_port = _port("UDP", options.udp_port)
         udp = _bind(udp_port)
@@ -87,6 +93,20 @@ def _open_what_is_closed() -> None:
             os.fstat(handle)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+def _look_for_packages() -> None:
+    """Say at once what is missing, not in the middle of a conversation.
+
+    Nothing is loaded; `PathFinder` is there in any case, importlib.util would take a millisecond.
+    """
+    for package in NEEDED:
+        if PathFinder.find_spec(package) is None:
+            text = (
+                f"The Python package {package} is missing: run `make setup` in the checkout of Toom"
+                f", or install it with `pip install {package}`."
+            )
+            raise CannotStart(text, MISSING)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -157,7 +177,14 @@ async def _converse(
         if options.reconnect:
             comeback = Comeback(partial(_connect_again, connect), udp_port, instance)
         conversation = Conversation(
-            screen, keyboard, link, transfers, directory, comeback=comeback, feed=feed
+            screen,
+            keyboard,
+            link,
+            transfers,
+            directory,
+            identity=Identity(),
+            comeback=comeback,
+            feed=feed,
         )
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, conversation.stop, 128 + number)
@@ -205,8 +232,8 @@ def _links(
 
     def hear(message: Expected | Posted | Reply) -> None:
         if isinstance(message, Expected):
-            who, where = message.username, (message.address, message.udp_port)
-            transfers.expect(Ticket(message.ticket, message.key, who, *where))
+            if message.public_key:  # else whoever comes can prove nothing (PROTOCOL 5.8)
+                transfers.expect(tickets.of(message))
         elif feed is None:
             return
         elif isinstance(message, Posted):

@@ -68,11 +68,11 @@ class Comeback:
         self._pause = pause or self._wait
         self._impatient = asyncio.Event()
         self._name, self._password = "", ""
-        self._token = b""
+        self._token = self._public_key = b""
 
-    async def keep(self, link: Link, name: str, password: str) -> bool:
+    async def keep(self, link: Link, name: str, password: str, public_key: bytes) -> bool:
         """Ask for a token after a log-in; False: the server knows no such thing."""
-        self._name, self._password = name, password
+        self._name, self._password, self._public_key = name, password, public_key
         await self._keep(link)
         return bool(self._token)
 
@@ -116,13 +116,20 @@ class Comeback:
             await link.greeting()
             return False
         if self._token:
-            reply = await link.ask_once(m.Resume(self._token, self._udp_port))
+            resume = m.Resume(self._token, self._udp_port, public_key=self._public_key)
+            reply = await link.ask_once(resume)
             if isinstance(reply, m.LoggedIn):
                 return True
             if reply != m.LoginFailed(m.LoginFault.NO_SESSION):
                 raise self._judge(reply, waited)
             self._token = b""  # it is another server, or a long time has passed
-        request = m.LogIn(self._name, self._password, self._udp_port, instance=self._instance)
+        request = m.LogIn(
+            self._name,
+            self._password,
+            self._udp_port,
+            instance=self._instance,
+            public_key=self._public_key,
+        )
         reply = await link.ask_once(request)
         if not isinstance(reply, m.LoggedIn):
             raise self._judge(reply, waited)

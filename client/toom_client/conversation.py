@@ -8,16 +8,17 @@ import contextlib
 from pathlib import Path
 from typing import Any, Final
 
-from toom_client import wording
+from toom_client import tickets, wording
 from toom_client.comeback import REPEATABLE, Comeback, NotYet, NoWay
 from toom_client.commands import PROMPT, Complaint, Upload, parse_command
 from toom_client.files import open_for_sending
+from toom_client.identity import Identity
 from toom_client.keyboard import Keyboard
 from toom_client.line_editor import Interrupted, Line, Typed
 from toom_client.link import Link, ServerGone
 from toom_client.live import Feed
 from toom_client.screen import Screen
-from toom_client.transfers import Ticket, Transfers
+from toom_client.transfers import Transfers
 from toom_protocol import messages as m
 
 DONE: Final = 0  # exit statuses; SPEC S2, S11
@@ -45,15 +46,18 @@ class Conversation:
         transfers: Transfers,
         directory: Path,
         *,
+        identity: Identity,
         comeback: Comeback | None = None,
         feed: Feed | None = None,
     ) -> None:
         """Talk at a terminal.
 
         Args:
+            identity: what peers are told of this client.
             comeback: of `--reconnect`; without it the session ends with its connection (SPEC S11).
             feed: of `--live`.
         """
+        self._identity = identity
         self._comeback = comeback
         self._feed = feed
         self._returning: asyncio.Task[None] | None = None  # while there is no connection
@@ -114,56 +118,37 @@ class Conversation:
             if not isinstance(typed, Line):
                 return _status_of(typed)
             name = typed.content.decode(errors="replace")
+        self._identity.draw()  # while the password is typed
         while True:
             typed = await self._line("Password: ", hidden=True)
             if not isinstance(typed, Line):
                 return _status_of(typed)
             password = typed.content.decode(errors="replace")
-            request = m.LogIn(name, password, udp_port, instance=instance)
-            reply = await self._try_to_enter(request)
-            if isinstance(reply, m.LoggedIn):
-                await self._begin(reply.username, password)
-                return None
-            if reply is None:
-                continue
-            if not isinstance(reply, m.LoginFailed):
-                self._screen.line(wording.say_reply(reply))
-                return REFUSED
-            self._screen.line(wording.say_login_fault(reply.fault, name))
-            if reply.fault is not m.LoginFault.WRONG:
-                return REFUSED
-
-    async def _try_to_enter(self, request: m.LogIn) -> m.Reply | None:
-        """Ask to be let in; None: the answer was lost, and the password must be typed again.
-
-        What was lost is not repeated, since a wrong password would be counted twice (SPEC S2).
-        What is piped cannot be asked for again: its next line is something else.
-        """
-        await self._await_connection()
-        try:
-            return await self._link.ask_once(request)
-        except ServerGone:
-            if not self._may_come_back:
-                raise
-            if not self._keyboard.is_tty:
-                raise NoWay(f"{wording.LOG_IN_CUT_OFF} {wording.START_AGAIN}") from None
-            self._screen.line(f"{wording.LOG_IN_CUT_OFF} {wording.PASSWORD_AGAIN}")
-            return None
+            public_key = (await self._identity.pair()).public
+            request = m.LogIn(name, password, udp_port, instance=instance, public_key=public_key)
+            async for reply in self._link.ask(request):
+                if isinstance(reply, m.LoggedIn):
+                    await self._begin(reply.username, password)
+                    return None
+                if not isinstance(reply, m.LoginFailed):
+                    self._screen.line(wording.say_reply(reply))
+                    return REFUSED
+                self._screen.line(wording.say_login_fault(reply.fault, name))
+                if reply.fault is not m.LoginFault.WRONG:
+                    return REFUSED
 
     async def _begin(self, username: str, password: str) -> None:
         """Begin the session of somebody who is logged in."""
         self._username = username
         missing = []
-        try:
-            if self._comeback and not await self._comeback.keep(self._link, username, password):
+        if self._comeback:
+            public_key = (await self._identity.pair()).public
+            if not await self._comeback.keep(self._link, username, password, public_key):
                 self._comeback = None
                 missing.append(wording.NO_RECONNECT)
-            if not await self._follow(self._link):
-                self._feed = None
-                missing.append(wording.NO_LIVE)
-        except ServerGone:  # the session has begun, and goes on like any other
-            if self._comeback is None:
-                raise
+        if not await self._follow(self._link):
+            self._feed = None
+            missing.append(wording.NO_LIVE)
         for line in (wording.WELCOME, *missing):
             self._screen.line(line)
 
@@ -236,11 +221,14 @@ class Conversation:
             if not isinstance(reply, m.Located):
                 self._screen.line(wording.say_reply(reply))
                 return
+            if not reply.public_key:
+                self._screen.line(wording.say_no_key(upload.username))
+                return
             file = open_for_sending(self._directory, upload.filename)
             if isinstance(file, str):
                 self._screen.line(file)
                 return
-            ticket = Ticket(reply.ticket, reply.key, upload.username, reply.address, reply.udp_port)
+            ticket = tickets.of(reply)
             self._screen.line(f"Sending {upload.filename} to {upload.username}")
             self._transfers.present(ticket, file)
 

@@ -11,6 +11,7 @@ import socket
 from dataclasses import dataclass, field
 from typing import Final
 
+from toom_protocol.messages import Expected, Located
 from toom_protocol.transfer.packets import KEY_SIZE
 
 MAX_PORT: Final = 65535
@@ -30,6 +31,7 @@ class Ticket:
     peer: str  # the other's user name, vouched for by the server
     address: str
     udp_port: int
+    public_key: bytes = b""  # by which the peer proves who it is; PROTOCOL 5.8
 
     def peer_address(self) -> Address | None:
         """Where the peer's datagrams go to and come from; None where the ticket is of no use."""
@@ -44,6 +46,12 @@ class Ticket:
             address = mapped
         usable = 0 < self.udp_port <= MAX_PORT and len(self.key) == KEY_SIZE
         return (str(address), self.udp_port) if usable else None
+
+
+def of(word: Located | Expected) -> Ticket:
+    """Give the ticket that the server's word tells of."""
+    where = word.address, word.udp_port
+    return Ticket(word.ticket, word.key, word.username, *where, word.public_key)
 
 
 def bind_udp(port: int) -> socket.socket:

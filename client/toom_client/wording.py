@@ -136,6 +136,11 @@ def say_end(cause: m.Cause | None, *, may_want_tls: bool = False) -> str:
     return f"{SERVER_GONE} {NO_TOOM}" if may_want_tls else SERVER_GONE
 
 
+def say_no_key(username: str) -> str:
+    """Say that somebody is here, but with a client that has no key (PROTOCOL 5.8)."""
+    return f"The client of {username} is too old: it takes no encrypted files."
+
+
 def say_reply(reply: m.Reply) -> str:
     """Word a reply that is one line."""
     match reply:

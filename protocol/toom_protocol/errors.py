@@ -5,6 +5,7 @@
     └── PeerError            the other end broke the protocol: drop it, keep serving
         ├── MalformedFrame       bytes on a TCP connection that are no Toom frames
         └── MalformedPacket      a datagram that cannot be decoded: count it, ignore it
+            └── BadHandshake         a handshake that does not verify: the same
 
 A refusal ("room does not exist") is no error: it is a reply, a value of `messages`.
 """
@@ -28,6 +29,10 @@ class MalformedFrame(PeerError):
 
 class MalformedPacket(PeerError):
     """A datagram that cannot be decoded (PROTOCOL 5)."""
+
+
+class BadHandshake(MalformedPacket):
+    """A handshake that is not what it must be, or not from whom (PROTOCOL 5.8)."""
 
 
 class MalformedTimestamp(ToomError):

@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import ClassVar
 
 VERSION = 1  # of the whole TCP protocol; PROTOCOL 2.1
+PUBLIC_KEY_SIZE = 32  # bytes of a client's X25519 key; PROTOCOL 5.8
 
 
 class LoginFault(IntEnum):
@@ -65,7 +66,9 @@ class LogIn:
     udp_port: int
     version: int = VERSION
     instance: bytes = b""  # random for each run of a client; tells its connections apart
-    public_key: bytes = b""  # reserved for authenticated transfers; empty today
+    public_key: bytes = (
+        b""  # by which peers know me; empty: of a client before these (PROTOCOL 5.8)
+    )
 
     def __repr__(self) -> str:
         """Show everything but the password: requests end up in logs."""
@@ -151,6 +154,7 @@ class Resume:
     token: bytes
     udp_port: int
     version: int = VERSION
+    public_key: bytes = b""  # as in `LogIn`
 
     def __repr__(self) -> str:
         """Show everything but the token."""
@@ -296,7 +300,7 @@ class Located:
     udp_port: int
     ticket: int
     key: bytes
-    public_key: bytes = b""
+    public_key: bytes = b""  # the audience's; empty: their client has none
 
     def __repr__(self) -> str:
         """Show everything but the key."""
@@ -360,7 +364,7 @@ class Expected:
     udp_port: int
     ticket: int
     key: bytes
-    public_key: bytes = b""
+    public_key: bytes = b""  # the presenter's; empty: their client has none
 
     def __repr__(self) -> str:
         """Show everything but the key."""

@@ -15,6 +15,7 @@ Relative paths are relative to the file. A placeholder without a value drops its
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import shlex
 import tomllib
@@ -144,7 +145,10 @@ def _check_keys(table: Mapping[str, Any], known: Sequence[str], where: str) -> N
 
 
 def _relative(word: str, folder: Path) -> str:
-    """A word with a slash that names something beside the file becomes its absolute path."""
+    """A word with a slash that names something beside the file becomes its absolute path.
+
+    Links are not followed: the `python` of a virtual environment is one, and is told by its place.
+    """
     if "/" in word and not PLACEHOLDER.search(word) and (folder / word).exists():
-        return str((folder / word).resolve())
+        return os.path.abspath(folder / word)
     return word

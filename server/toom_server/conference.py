@@ -228,13 +228,15 @@ class Conference:
         if self._sessions is not None:
             self._sessions.revoke((name,))  # the password ends the session before
             session.replies = None  # of whoever was here before
-        return self._enter(session, name, request.udp_port, at)
+        return self._enter(session, name, request, at)
 
-    def _enter(self, session: Session, name: str, udp_port: int, at: Instant) -> Outcome:
+    def _enter(
+        self, session: Session, name: str, request: m.LogIn | m.Resume, at: Instant
+    ) -> Outcome:
         """Let a user in."""
         self._doorkeeper.clear(name)
         self._last_login = max(self._last_login, at.local)
-        session.username, session.udp_port = name, udp_port
+        _take_over(session, name, request)
         self._active[name] = _active(session, name, self._last_login)
         self.generation += 1
         stamp = format_timestamp(self._last_login)
@@ -293,10 +295,10 @@ class Conference:
         session.replies = kept.replies
         self._sessions.came(kept)
         if there is None:
-            return self._enter(session, name, request.udp_port, at)
+            return self._enter(session, name, request, at)
         before, there.session = there.session, session
         before.username = None  # what comes from it now is a stranger's
-        session.username, session.udp_port = name, request.udp_port
+        _take_over(session, name, request)
         moved = (session.address, session.udp_port) != (before.address, before.udp_port)
         if moved:
             self._active[name] = _active(session, name, there.at)  # stays where it is in the order
@@ -407,10 +409,10 @@ class Conference:
         ticket, key = self._new_ticket()
         target = there.session
         return Outcome(
-            (m.Located(audience, target.address, target.udp_port, ticket, key),),
+            (m.Located(audience, *_whereabouts(target), ticket, key, target.public_key),),
             notice=(
                 target,
-                m.Expected(username, session.address, session.udp_port, ticket, key),
+                m.Expected(username, *_whereabouts(session), ticket, key, session.public_key),
             ),
             console=f"{username} asked UPD where {audience} is, at {stamp}.",
         )
@@ -429,6 +431,16 @@ def _active(session: Session, name: str, at: datetime) -> _Active:
     return _Active(session, at, rest.encode())
 
 
+def _take_over(session: Session, name: str, request: m.LogIn | m.Resume) -> None:
+    """Let a connection speak for a user, and remember what it says of their client."""
+    session.username, session.udp_port = name, request.udp_port
+    session.public_key = request.public_key
+
+
+def _whereabouts(session: Session) -> tuple[str, int]:
+    return session.address, session.udp_port
+
+
 def _fault_of_entry(session: Session, request: m.LogIn | m.Resume) -> str | None:
     """Say what is wrong with a request to be let in, whoever asks."""
     if session.username is not None:
@@ -437,6 +449,8 @@ def _fault_of_entry(session: Session, request: m.LogIn | m.Resume) -> str | None
         return f"This server speaks version {m.VERSION} of Toom."
     if not 1 <= request.udp_port <= 65535:
         return "The UDP port is out of range."
+    if len(request.public_key) not in (0, m.PUBLIC_KEY_SIZE):
+        return f"The public key must have {m.PUBLIC_KEY_SIZE} bytes."
     return None
 
 

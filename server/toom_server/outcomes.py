@@ -22,6 +22,7 @@ class Session:
     address: str
     username: str | None = None  # set while logged in
     udp_port: int = 0
+    public_key: bytes = b""  # vouched for to whoever exchanges files with this user; PROTOCOL 5.8
     replies: Replies[Any] | None = None  # set when it can be resumed: its request ids are unique
 
 

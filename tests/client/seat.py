@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.doubles.patience import wait_until
 from toom_client.comeback import Comeback, NotYet
 from toom_client.conversation import Conversation
+from toom_client.identity import Identity
 from toom_client.keyboard import Keyboard
 from toom_client.link import Link, request_ids
 from toom_client.live import Feed
@@ -114,7 +115,14 @@ async def seat(
     link = await connect()
     keyboard = Keyboard(reader, screen, asyncio.get_running_loop())
     there.conversation = Conversation(
-        screen, keyboard, link, transfers, directory, comeback=comeback, feed=feed
+        screen,
+        keyboard,
+        link,
+        transfers,
+        directory,
+        identity=Identity(),
+        comeback=comeback,
+        feed=feed,
     )
     there.done = asyncio.create_task(there.conversation.run(8000, INSTANCE))
     there.link = link

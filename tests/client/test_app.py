@@ -1,5 +1,7 @@
 """Starting a client: SPEC S1, by the real program."""
 
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from toom_client.app import NEEDED
 from toom_client.line_editor import MAX_LINE
 from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, Decoder, encode
 
-CLIENT = [sys.executable, str(Path(__file__).parents[2] / "client" / "client.py")]
+ROOT = Path(__file__).parents[2]
+CLIENT = [sys.executable, str(ROOT / "client" / "client.py")]
 
 
 def start(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -51,6 +55,34 @@ def test_a_port_out_of_range(tmp_path: Path, ports: tuple[str, str]) -> None:
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert "between 1 and 65535" in line
+
+
+@pytest.mark.parametrize("package", NEEDED)
+def test_a_missing_package_is_named_with_what_helps(package: str) -> None:
+    """CONTRACT: one line that names the package and the make verb."""
+    without = (
+        "import sys; from importlib.machinery import PathFinder as p; find = p.find_spec;"
+        f"p.find_spec = lambda name, *path: None if name == {package!r} else find(name, *path);"
+        "from toom_client.app import main; sys.exit(main(['127.0.0.1', '1', '8000']))"
+    )
+    command = [sys.executable, "-c", without]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert f"package {package} is missing" in line
+    assert "make setup" in line
+
+
+def test_a_bare_python_says_what_it_needs(tmp_path: Path) -> None:
+    """CONTRACT: `python client.py` where there is no `.venv` and nothing is installed."""
+    for folder in ("client", "protocol"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    python = os.path.realpath(sys.executable)
+    command = [python, "-I", "-S", tmp_path / "client" / "client.py", "127.0.0.1", "1", "8000"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "package cryptography is missing: run `make setup`" in line
 
 
 def test_a_taken_udp_port(tmp_path: Path) -> None:
@@ -150,6 +182,8 @@ def test_a_piped_line_that_is_far_too_long(tmp_path: Path) -> None:
         _, complaints = client.communicate(timeout=20)
     assert isinstance(first, m.LogIn)
     assert isinstance(second, m.LogIn)
+    assert len(first.public_key) == m.PUBLIC_KEY_SIZE
+    assert first.public_key == second.public_key
     assert (first.password, second.password, complaints) == ("first", "x" * MAX_LINE, b"")
 
 
@@ -157,7 +191,7 @@ def test_the_server_goes_while_a_file_is_on_its_way(tmp_path: Path) -> None:
     """SPEC S12: a broken transfer says so on both terminals that still live."""
     (tmp_path / "lecture.mp4").write_bytes(b"film")
     with seat(tmp_path, b"Han\npw\nUPD Yoda lecture.mp4\n") as (client, connection, requests):
-        where = m.Located("Yoda", "127.0.0.1", int(free_udp_port()), 1, b"k" * 32)
+        where = m.Located("Yoda", "127.0.0.1", int(free_udp_port()), 1, b"k" * 32, b"y" * 32)
         connection.sendall(encode(next(requests)[0], where))
         assert client.stdout is not None
         while client.stdout.readline() != b"Sending lecture.mp4 to Yoda\n":

@@ -85,6 +85,8 @@ def test_an_unknown_field_is_ignored() -> None:
 def test_a_field_with_a_default_may_be_missing() -> None:
     body = b"".join(struct.pack("!BH", n, 1) + b"a" for n in (1, 2, 3))
     assert greeted().receive(frame(1, body)) == [(1, m.LogIn("a", "a", ord("a")))]
+    body = b"".join(struct.pack("!BH", n, 1) + b"a" for n in (1, 2))
+    assert greeted().receive(frame(11, body)) == [(1, m.Resume(b"a", ord("a"), 1, b""))]
 
 
 @pytest.mark.parametrize(

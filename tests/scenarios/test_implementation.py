@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,13 @@ def written(folder: Path, text: str) -> Path:
 
 def test_without_a_file_it_is_toom() -> None:
     assert load(None) is TOOM
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """The `python` of a virtual environment finds its packages by its own place."""
+    (tmp_path / "python").symlink_to(sys.executable)
+    told = GOOD.replace('"python3"', f'"{tmp_path}/python"')
+    assert load(written(tmp_path, told)).server.command[0] == str(tmp_path / "python")
 
 
 def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:

@@ -236,6 +236,39 @@ def test_locating_tells_the_audience(world: World) -> None:
     assert isinstance(world.reply(yoda, m.Locate("Yoda")), m.Refused)
 
 
+def test_both_ends_are_told_the_others_key(world: World) -> None:
+    """PROTOCOL 5.8."""
+    yoda, han, leia = Session("10.0.0.1"), Session("10.0.0.2"), world.enter("Leia")
+    world.do(yoda, m.LogIn("Yoda", "Yoda-pw", 8000, public_key=b"y" * 32))
+    world.do(han, m.LogIn("Han", "Han-pw", 8000, public_key=b"h" * 32))
+    outcome = world.do(yoda, m.Locate("Han"))
+    assert outcome.notice is not None
+    assert outcome.replies[0].public_key == b"h" * 32  # type: ignore[union-attr]
+    assert outcome.notice[1].public_key == b"y" * 32
+    outcome = world.do(leia, m.Locate("Han"))  # of a client of before
+    assert outcome.notice is not None
+    assert outcome.replies[0].public_key == b"h" * 32  # type: ignore[union-attr]
+    assert outcome.notice[1].public_key == b""
+    assert world.reply(han, m.Locate("Leia")).public_key == b""
+
+
+def test_who_logs_in_next_on_a_connection_has_another_key(world: World) -> None:
+    """PROTOCOL 5.8."""
+    yoda, session = world.enter("Yoda"), Session("10.0.0.2")
+    world.do(session, m.LogIn("Han", "Han-pw", 8000, public_key=b"h" * 32))
+    world.do(session, m.LogOut())
+    world.do(session, m.LogIn("Luke", "Luke-pw", 8000))
+    assert world.reply(yoda, m.Locate("Luke")).public_key == b""
+
+
+@pytest.mark.parametrize("size", [1, 31, 33, 64])
+def test_a_key_of_another_size_is_refused(world: World, size: int) -> None:
+    """PROTOCOL 5.8."""
+    refused = world.reply(Session("a"), m.LogIn("Yoda", "Yoda-pw", 8000, public_key=bytes(size)))
+    assert refused == m.Refused("The public key must have 32 bytes.")
+    assert world.conference.active_count == 0
+
+
 def test_what_could_not_be_kept_is_taken_back(world: World) -> None:
     yoda, han = world.enter("Yoda"), world.enter("Han")
     outcomes = [

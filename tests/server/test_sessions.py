@@ -142,6 +142,23 @@ def test_what_is_refused(world: World) -> None:
         assert isinstance(world.reply(Session("10.0.0.1"), request), m.Refused)
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_the_key_is_that_of_the_connection_on_which_the_session_goes_on(
+    world: World, is_gone: bool
+) -> None:
+    """PROTOCOL 5.8."""
+    han, yoda = world.enter("Han"), Session("10.0.0.1")
+    world.do(yoda, m.LogIn("Yoda", "Yoda-pw", 8000, public_key=b"1" * 32))
+    token = kept(world, yoda)
+    if is_gone:
+        world.conference.leave(yoda, world.at())
+    again = Session("10.0.0.1")
+    odd = m.Resume(token, 8000, public_key=b"short")
+    assert isinstance(world.reply(again, odd), m.Refused)
+    world.do(again, m.Resume(token, 8000, public_key=b"2" * 32))
+    assert world.reply(han, m.Locate("Yoda")).public_key == b"2" * 32
+
+
 def test_whose_commands_are_known(world: World) -> None:
     yoda = world.enter("Yoda")
     reply = world.reply(yoda, m.Keep(INSTANCE))
