@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from toom_client import tickets
 from toom_client.comeback import Comeback, NotYet, NoWay
@@ -20,6 +20,7 @@ from toom_client.identity import Identity
 from toom_client.keyboard import Keyboard
 from toom_client.link import Link, request_ids
 from toom_client.live import Feed
+from toom_client.rules import AT_ONCE, Rules, parse_accept, parse_size
 from toom_client.screen import Screen
 from toom_client.transfers import Report, Transfers, bind_udp
 from toom_client.wording import say_report
@@ -36,12 +37,14 @@ CONNECT_TIMEOUT: Final = 10.0  # seconds
 LAST_WORDS: Final = 2.0  # seconds that the terminal has to take the last lines
 NEEDED: Final = ("cryptography", "blake3")  # packages that are loaded when a transfer needs them
 MISSING: Final = 1  # exit status
+Value = TypeVar("Value")
 INSTANCE_BYTES: Final = 16  # random; tells the connections of one run from others; PROTOCOL 3.1
 
 _EXAMPLES = """examples:
   toom-client 127.0.0.1 4000 8000         a server on this host
   toom-client server 4000 8000            a server by its name
   toom-client server 4000 8000 --tls      a server that was started with --tls
+  toom-client server 4000 8000 --accept Yoda,Luke --max-file-size 2G    whose files, how large
   toom-client server 4000 8000 --live     what others say is shown as they say it
   toom-client server 4000 8000 --live --reconnect    and goes on after the network was away
 """
@@ -136,9 +139,41 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "typed is done twice (the password stays in memory)",
     )
     parser.add_argument(
+        "--accept",
+        metavar="all|none|NAME,…",
+        default=None,
+        type=_read_by(parse_accept),
+        help="whose files are taken (default: all)",
+    )
+    parser.add_argument(
+        "--max-file-size",
+        metavar="SIZE",
+        type=_read_by(parse_size),
+        help="the largest file that is taken: bytes, or 500k, 20M, 4G (default: any size)",
+    )
+    parser.add_argument(
+        "--max-transfers",
+        metavar="N",
+        type=int,
+        default=AT_ONCE,
+        help="files that may be on their way in at a time (default: %(default)s)",
+    )
+    parser.add_argument(
         "--plain", action="store_true", help="exactly the plain dialogue (always so today)"
     )
     return parser.parse_args(argv)
+
+
+def _read_by(parse: Callable[[str], Value]) -> Callable[[str], Value]:
+    """Have argparse tell what a parser says about a word that it cannot read."""
+
+    def read(text: str) -> Value:
+        try:
+            return parse(text)
+        except ValueError as exc:
+            raise argparse.ArgumentTypeError(str(exc)) from exc
+
+    return read
 
 
 def _port(what: str, text: str) -> int:
@@ -164,7 +199,8 @@ async def _converse(
     def tell(report: Report) -> None:  # called by the transfers' thread
         loop.call_soon_threadsafe(screen.notice, say_report(report))
 
-    transfers = Transfers(udp, directory, report=tell)
+    rules = Rules(options.accept, options.max_file_size, options.max_transfers)
+    transfers = Transfers(udp, directory, report=tell, rules=rules)
     feed = Feed() if options.live else None
     new_link = _links(options, screen, transfers, feed)
     connect = partial(_connect, options.server, server_port, new_link, _encryption(options))

@@ -124,31 +124,55 @@ class Conversation:
             if not isinstance(typed, Line):
                 return _status_of(typed)
             password = typed.content.decode(errors="replace")
-            public_key = (await self._identity.pair()).public
-            request = m.LogIn(name, password, udp_port, instance=instance, public_key=public_key)
-            async for reply in self._link.ask(request):
-                if isinstance(reply, m.LoggedIn):
-                    await self._begin(reply.username, password)
-                    return None
-                if not isinstance(reply, m.LoginFailed):
-                    self._screen.line(wording.say_reply(reply))
-                    return REFUSED
-                self._screen.line(wording.say_login_fault(reply.fault, name))
-                if reply.fault is not m.LoginFault.WRONG:
-                    return REFUSED
+            pair = await self._identity.pair()
+            self._transfers.use_keys(pair)  # before anybody can be told of it
+            request = m.LogIn(name, password, udp_port, instance=instance, public_key=pair.public)
+            reply = await self._try_to_enter(request)
+            if isinstance(reply, m.LoggedIn):
+                await self._begin(reply.username, password)
+                return None
+            if reply is None:
+                continue
+            if not isinstance(reply, m.LoginFailed):
+                self._screen.line(wording.say_reply(reply))
+                return REFUSED
+            self._screen.line(wording.say_login_fault(reply.fault, name))
+            if reply.fault is not m.LoginFault.WRONG:
+                return REFUSED
+
+    async def _try_to_enter(self, request: m.LogIn) -> m.Reply | None:
+        """Ask to be let in; None: the answer was lost, and the password must be typed again.
+
+        What was lost is not repeated, since a wrong password would be counted twice (SPEC S2).
+        What is piped cannot be asked for again: its next line is something else.
+        """
+        await self._await_connection()
+        try:
+            return await self._link.ask_once(request)
+        except ServerGone:
+            if not self._may_come_back:
+                raise
+            if not self._keyboard.is_tty:
+                raise NoWay(f"{wording.LOG_IN_CUT_OFF} {wording.START_AGAIN}") from None
+            self._screen.line(f"{wording.LOG_IN_CUT_OFF} {wording.PASSWORD_AGAIN}")
+            return None
 
     async def _begin(self, username: str, password: str) -> None:
         """Begin the session of somebody who is logged in."""
         self._username = username
         missing = []
-        if self._comeback:
-            public_key = (await self._identity.pair()).public
-            if not await self._comeback.keep(self._link, username, password, public_key):
-                self._comeback = None
-                missing.append(wording.NO_RECONNECT)
-        if not await self._follow(self._link):
-            self._feed = None
-            missing.append(wording.NO_LIVE)
+        try:
+            if self._comeback:
+                public_key = (await self._identity.pair()).public
+                if not await self._comeback.keep(self._link, username, password, public_key):
+                    self._comeback = None
+                    missing.append(wording.NO_RECONNECT)
+            if not await self._follow(self._link):
+                self._feed = None
+                missing.append(wording.NO_LIVE)
+        except ServerGone:  # the session has begun, and goes on like any other
+            if self._comeback is None:
+                raise
         for line in (wording.WELCOME, *missing):
             self._screen.line(line)
 

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,8 +20,8 @@ from toom_protocol.transfer.reasons import Reason
 
 HIDDEN: Final = ".toom"  # the folder for unfinished data, beside the received files; SPEC S12
 UNFINISHED: Final = ".part"
+LEAVES: Final = ".leaves"  # what is known of it; PROTOCOL 5.7
 KEPT: Final = 24 * 3600.0  # seconds that unfinished data may wait; SPEC S12
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class FileFault(Exception):
@@ -44,19 +41,18 @@ class OpenedFile:
     size: int
     modified: int  # ns
 
-    def read(self, offset: int, size: int) -> bytes:
-        """Read `size` bytes at `offset`.
+    def read_into(self, buffer: memoryview, offset: int) -> None:
+        """Fill a buffer with what stands at `offset`.
 
         Raises:
             FileFault: CANNOT_READ; FILE_CHANGED where the file has become shorter.
         """
         try:
-            content = os.pread(self.descriptor, size, offset)
+            size = os.preadv(self.descriptor, [buffer], offset)
         except OSError as error:
             raise FileFault(Reason.CANNOT_READ) from error
-        if len(content) != size:
+        if size != len(buffer):
             raise FileFault(Reason.FILE_CHANGED)
-        return content
 
     def check_unchanged(self) -> None:
         """Raises FileFault when the file was written to since it was opened."""
@@ -94,128 +90,6 @@ def open_for_sending(directory: Path, filename: str) -> OpenedFile | str:
     return f"{shown} is not a regular file"
 
 
-class IncomingFile:
-    """A file on its way in: it lies in the hidden folder until `commit` puts it in its place.
-
-    `prepare` and `commit` may wait for the disk and run in a worker; the rest is quick and belongs
-    to one other thread. After `discard` nothing appears under the final name any more.
-    """
-
-    def __init__(self, directory: Path, filename: str, size: int) -> None:
-        self.filename = filename
-        self._directory = directory
-        self._size = size
-        self._descriptor = -1
-        self._unfinished: Path | None = None
-        self._discarded = False
-        self._working = False  # a worker uses the descriptor: it closes it, nobody else
-        self._lock = threading.Lock()
-
-    def prepare(self) -> None:
-        """Create the unfinished file and take the space it needs, before the first byte comes.
-
-        Raises:
-            FileFault: NAME_IS_DIRECTORY, NO_SPACE, CANNOT_WRITE, GIVEN_UP after `discard`.
-        """
-        with self._work():
-            self._refuse_directory()
-            path = hidden_folder(self._directory) / f"{secrets.token_hex(8)}{UNFINISHED}"
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            # 0666: what the umask leaves is right for the finished file; the folder is 0700.
-            self._descriptor = os.open(path, flags, 0o666)
-            self._unfinished = path
-            if self._size:
-                self._allocate()
-
-    def write(self, parts: list[memoryview], offset: int) -> None:
-        """Write consecutive pieces at `offset`.
-
-        Raises:
-            FileFault: NO_SPACE, CANNOT_WRITE.
-        """
-        wanted = sum(len(part) for part in parts)
-        try:
-            written = os.pwritev(self._descriptor, parts, offset)
-        except OSError as error:
-            raise FileFault(_reason(error)) from error
-        if written != wanted:
-            raise FileFault(Reason.NO_SPACE)
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Read back what was written, to hash it.
-
-        Raises:
-            FileFault: CANNOT_READ.
-        """
-        try:
-            return os.pread(self._descriptor, size, offset)
-        except OSError as error:
-            raise FileFault(Reason.CANNOT_READ) from error
-
-    def commit(self) -> None:
-        """Make the file durable and give it its name, atomically.
-
-        Raises:
-            FileFault: NAME_IS_DIRECTORY, NO_SPACE, CANNOT_WRITE, GIVEN_UP after `discard`.
-        """
-        with self._work():
-            os.fsync(self._descriptor)
-            if os.fstat(self._descriptor).st_size != self._size:  # somebody has cut it
-                raise FileFault(Reason.CANNOT_WRITE)
-            with self._lock:
-                if self._discarded or self._unfinished is None:
-                    raise FileFault(Reason.GIVEN_UP)
-                self._refuse_directory()
-                os.replace(self._unfinished, self._directory / self.filename)
-                self._unfinished = None
-            _sync_directory(self._directory)
-
-    def discard(self) -> None:
-        """Remove what is unfinished and close the file; safe at any stage, also after `commit`."""
-        with self._lock:
-            self._discarded = True
-            if not self._working:
-                self._clean_up()
-
-    @contextmanager
-    def _work(self) -> Iterator[None]:
-        with self._lock:
-            if self._discarded:
-                raise FileFault(Reason.GIVEN_UP)
-            self._working = True
-        try:
-            yield
-        except OSError as error:
-            raise FileFault(_reason(error)) from error
-        finally:
-            with self._lock:
-                self._working = False
-                if self._discarded:
-                    self._clean_up()
-
-    def _allocate(self) -> None:
-        # Asked first: where the file system cannot allocate, the C library writes into every
-        # block instead, and would fill the disk before it noticed.
-        disk = os.fstatvfs(self._descriptor)
-        if self._size > disk.f_bavail * disk.f_frsize:
-            raise FileFault(Reason.NO_SPACE)
-        os.posix_fallocate(self._descriptor, 0, self._size)
-
-    def _clean_up(self) -> None:
-        unfinished, self._unfinished = self._unfinished, None
-        descriptor, self._descriptor = self._descriptor, -1
-        if unfinished is not None:
-            with suppress(OSError):
-                unfinished.unlink()
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def _refuse_directory(self) -> None:
-        final = self._directory / self.filename
-        if final.is_dir() and not final.is_symlink():
-            raise FileFault(Reason.NAME_IS_DIRECTORY)
-
-
 def hidden_folder(directory: Path) -> Path:
     """The folder for unfinished data, made where it is missing.
 
@@ -237,23 +111,8 @@ def sweep(directory: Path, *, now: float | None = None) -> None:
     with suppress(OSError):
         if folder.is_symlink():
             return
-        for path in folder.glob(f"*{UNFINISHED}"):
-            with suppress(OSError):
-                if path.lstat().st_mtime < limit:
-                    path.unlink()
-
-
-def _reason(error: OSError) -> Reason:
-    if error.errno in _FULL:
-        return Reason.NO_SPACE
-    return Reason.NAME_IS_DIRECTORY if error.errno == errno.EISDIR else Reason.CANNOT_WRITE
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make a rename durable; where the file system cannot, the file is still in its place."""
-    with suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        for suffix in (UNFINISHED, LEAVES):
+            for path in folder.glob(f"*{suffix}"):
+                with suppress(OSError):
+                    if path.lstat().st_mtime < limit:
+                        path.unlink()

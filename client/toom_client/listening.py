@@ -6,30 +6,38 @@ socket (transfers).
 
 from __future__ import annotations
 
-import hashlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from toom_client.files import FileFault, IncomingFile
+from toom_client.files import FileFault
+from toom_client.incoming import IncomingFile
+from toom_client.presenting import Send
 from toom_client.reports import Received, ReceiveFailed, Report, phrase
+from toom_client.rules import Rules
+from toom_client.tickets import Ticket
 from toom_protocol import filenames
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer import audience
 from toom_protocol.transfer.frames import Offer
+from toom_protocol.transfer.hello import AudienceHandshake
+from toom_protocol.transfer.noise import KeyPair
 from toom_protocol.transfer.packets import (
+    BATCH,
+    CONNECTION_BITS,
     HEADER,
-    HEADER_SIZE,
-    TAG_SIZE,
+    KEY_SIZE,
+    OVERHEAD,
     PacketType,
     connection_of,
-    decode_header,
 )
 from toom_protocol.transfer.reasons import Reason
-from toom_protocol.transfer.sealing import Seal
+from toom_protocol.transfer.sealing import ControlSeal, DataOpener, OpenedRun
+from toom_protocol.transfer.tree import LEAF_SIZE, Blocks, Tree, digest_of, leaf_of
 
-HASHED_AT_ONCE: Final = 256 * 1024  # bytes; 0.15 ms of SHA-256, and few system calls
-HASHED_PER_TURN: Final = 1024 * 1024  # bytes; other transfers wait so long
+# With these the file itself is as good as it was.
+_WORTH_ANOTHER_TRY: Final = frozenset({Reason.GIVEN_UP, Reason.PEER_GONE, Reason.UNKNOWN})
 
 Work = Callable[[Callable[[], None], Callable[[FileFault | None], None]], None]
 """Runs the first in a worker, then the second in the transfers' thread with what it raised."""
@@ -38,47 +46,59 @@ Work = Callable[[Callable[[], None], Callable[[FileFault | None], None]], None]
 class Listening:
     """Takes one file from one presenter."""
 
-    hears = (PacketType.DATA, PacketType.PRESENTER_CONTROL)
+    hears = (PacketType.DATA, PacketType.PRESENTER_CONTROL, PacketType.HELLO)
 
     def __init__(
         self,
-        number: int,
-        key: bytes,
-        presenter: str,
+        ticket: Ticket,
+        static: KeyPair,
         directory: Path,
         *,
         now: float,
         clock: Callable[[], float],
         names: set[str],
         work: Work,
+        rules: Rules,
     ) -> None:
-        """Expect an offer.
+        """Expect a hello.
 
         Args:
+            static: this client's keys since it logged in.
             names: the final names of all files on their way in; shared by all of one client.
         """
-        self.connection = connection_of(number)
-        self.dropped = 0  # datagrams that were not genuine
-        self._presenter = presenter
+        self.connection = connection_of(ticket.number)
+        self._presenter = ticket.peer
         self._directory = directory
         self._clock = clock
         self._names = names
         self._work = work
+        self._rules = rules
+        self._dropped = 0
+        self._handshake = AudienceHandshake(
+            ticket.number, ticket.key, static=static, presenter=ticket.public_key
+        )
+        self._welcomes = 0  # that are owed
+        self._ours: ControlSeal | None = None  # until the presenter has come
+        self._theirs: ControlSeal | None = None
         self._file: IncomingFile | None = None
-        self._chunk_size = 0
-        self._total = 0
+        self._data: DataOpener | None = None  # until the file is accepted
         self._size = 0
-        self._hashed = 0  # bytes
-        self._digest = hashlib.sha256()
-        self._verifying = False
-        self._ours = Seal(key, connection=self.connection, from_presenter=False)
-        self._theirs = Seal(key, connection=self.connection, from_presenter=True)
+        self._tree = Tree(0, 1)
+        self._blocks = Blocks(0)
+        self._chunk_size = 0
+        self._leaves: dict[int, bytes] = {}  # of blocks that are whole behind one that is not
+        self._noted = 0  # blocks from the first one on of which the file knows that they are here
         self._engine = audience.Audience(now=now)
 
     @property
     def presenter(self) -> str:
         """Who is to send the file."""
         return self._presenter
+
+    @property
+    def dropped(self) -> int:
+        """Datagrams that were not genuine."""
+        return self._dropped + (self._data.dropped if self._data is not None else 0)
 
     @property
     def expecting(self) -> bool:
@@ -94,84 +114,89 @@ class Listening:
         """Tell how many bytes of the socket's buffer this transfer may count on."""
         self._engine.receive_buffer = size
 
-    def receive(self, datagrams: list[bytes], *, now: float) -> None:
-        """Take the presenter's datagrams; what is not genuine is counted and dropped."""
-        first_packet = first_chunk = 0
-        run: list[memoryview] = []
-        for datagram in datagrams:
-            word, packet_number, chunk = HEADER.unpack_from(datagram)
-            if word >> 28 != PacketType.DATA:
+    def receive(
+        self, buffer: memoryview, start: int, end: int, segment: int, *, now: float
+    ) -> None:
+        """Take datagrams of the presenter, all of one type; what is not genuine is dropped."""
+        if buffer[start] >> 4 == PacketType.DATA:
+            if self._data is not None:
+                for run in self._data.unseal(buffer, start, end, segment):
+                    self._take(run, now)
+            return
+        for at in range(start, end, segment):
+            datagram = bytes(buffer[at : min(at + segment, end)])
+            try:
                 self._control(datagram, now)
-                continue
-            if not self._theirs.verifies(datagram) or not self._fits(datagram, chunk):
-                self.dropped += 1
-                continue
-            if run and (packet_number, chunk) != (first_packet + len(run), first_chunk + len(run)):
-                self._data(first_packet, first_chunk, run, now)
-                run = []
-            if not run:
-                first_packet, first_chunk = packet_number, chunk
-            run.append(memoryview(datagram)[HEADER_SIZE:-TAG_SIZE])
-        if run:
-            self._data(first_packet, first_chunk, run, now)
-
-    def _fits(self, datagram: bytes, chunk: int) -> bool:
-        length = len(datagram) - HEADER_SIZE - TAG_SIZE
-        if chunk == self._total - 1:
-            return length == self._size - chunk * self._chunk_size
-        return length == self._chunk_size and chunk < self._total
+            except MalformedPacket:
+                self._dropped += 1
 
     def _control(self, datagram: bytes, now: float) -> None:
-        try:
-            _, _, packet_number, _ = decode_header(datagram)
-            frames = self._theirs.open_control(datagram)
-        except MalformedPacket:
-            self.dropped += 1
-        else:
-            self._engine.receive(packet_number, frames, now=now)
+        word, packet_number, _ = HEADER.unpack_from(datagram)
+        if word >> CONNECTION_BITS == PacketType.HELLO:
+            packet_number, offer = self._handshake.receive(datagram, _fresh_keys)
+            self._welcomes += 1
+            self._meet()
+            self._engine.receive(packet_number, (offer,), now=now)
+        elif self._theirs is not None:
+            self._engine.receive(packet_number, self._theirs.unseal(datagram), now=now)
 
-    def _data(self, packet_number: int, chunk: int, run: list[memoryview], now: float) -> None:
-        for start, count in self._engine.receive_run(packet_number, chunk, len(run), now=now):
-            if self._file is None:
-                return
-            parts = run[start - chunk : start - chunk + count]
+    def _meet(self) -> None:
+        keys = self._handshake.keys
+        if self._ours is None and keys is not None:
+            self._ours = ControlSeal(
+                keys.send, connection=self.connection, speaker=PacketType.AUDIENCE_CONTROL
+            )
+            self._theirs = ControlSeal(
+                keys.receive, connection=self.connection, speaker=PacketType.PRESENTER_CONTROL
+            )
+
+    def _take(self, run: OpenedRun, now: float) -> None:
+        """Write and hash what is new of a run."""
+        pieces = self._engine.receive_run(run.packet_number, run.chunk, run.count, now=now)
+        if self._file is None or self._data is None:
+            return
+        chunk_size = self._engine.chunk_size
+        for first, count in pieces:
+            start = run.start + (first - run.chunk) * chunk_size
+            content = self._data.content[start : min(start + count * chunk_size, run.end)]
             try:
-                self._file.write(parts, start * self._chunk_size)
+                self._file.write(content, first * chunk_size)
+                for block in self._blocks.add(first, count):
+                    self._note(block, self._leaf(block, content, first * chunk_size))
             except FileFault as fault:
                 self._engine.abort(fault.reason, now=now)
                 return
 
-    def poll(self, *, now: float) -> list[bytes]:
-        """Hash what has become whole; return the datagrams to send now."""
-        self._hash(now)
-        return [
-            self._ours.seal_control(item.packet_number, item.frames)
-            for item in self._engine.poll(now=now)
-        ]
+    def _note(self, block: int, leaf: bytes) -> None:
+        """Take a block's leaf, and tell the file of those that follow each other."""
+        self._tree.put(block, leaf)
+        self._leaves[block] = leaf
+        while self._file is not None and self._noted in self._leaves:
+            self._file.note(self._leaves.pop(self._noted))
+            self._noted += 1
 
-    def _hash(self, now: float) -> None:
-        budget = HASHED_PER_TURN
-        while self._file is not None and budget > 0 and (size := self._hashable()) > 0:
-            try:
-                content = self._file.read(self._hashed, size)
-            except FileFault as fault:
-                self._engine.abort(fault.reason, now=now)
-                return
-            if len(content) != size:  # somebody has shortened the unfinished file
-                self._engine.abort(Reason.CANNOT_READ, now=now)
-                return
-            self._digest.update(content)
-            self._hashed += size
-            budget -= size
-        if self._verifying and self._hashed == self._size:
-            self._verifying = False
-            self._engine.digested(self._digest.digest(), now=now)
+    def _leaf(self, block: int, content: memoryview, offset: int) -> bytes:
+        """Hash a block that is whole: from what is in hand, or as it lies on the disk."""
+        start = block * BATCH * self._engine.chunk_size
+        length = min(BATCH * self._engine.chunk_size, self._size - start)
+        if offset <= start and start + length <= offset + len(content):
+            return leaf_of(content[start - offset : start - offset + length])
+        if self._file is None:
+            raise FileFault(Reason.CANNOT_READ)
+        written = self._file.read(start, length)
+        if len(written) != length:  # somebody has shortened the unfinished file
+            raise FileFault(Reason.CANNOT_READ)
+        return leaf_of(written)
 
-    def _hashable(self) -> int:
-        """How many bytes to hash next: a full block, or the rest once everything is here."""
-        whole = min(self._engine.chunks.contiguous * self._chunk_size, self._size)
-        ready = min(whole - self._hashed, HASHED_AT_ONCE)
-        return ready if ready == HASHED_AT_ONCE or self._verifying else 0
+    def poll(self, send: Send, *, now: float) -> None:
+        """Send what is to be sent now."""
+        while self._welcomes:
+            self._welcomes -= 1
+            send(self._handshake.welcome, len(self._handshake.welcome))
+        for item in self._engine.poll(now=now):
+            if self._ours is not None:
+                datagram = self._ours.seal(item.packet_number, item.frames)
+                send(datagram, len(datagram))
 
     def events(self) -> Iterator[Report]:
         """Act on the engine's events; yield what the terminal must be told."""
@@ -179,8 +204,10 @@ class Listening:
             match event:
                 case audience.Offered(offer):
                     self._open(offer)
+                case audience.Resumed(blocks):
+                    self._resume(blocks)
                 case audience.Whole():
-                    self._verifying = True
+                    self._engine.digested(self._tree.root(), now=self._clock())
                 case audience.Verified():
                     if self._file is not None:
                         self._work(self._file.commit, self._stored)
@@ -189,7 +216,7 @@ class Listening:
                     self.drop()
                     yield Received(name, self._presenter)
                 case audience.Failed(reason, refused):
-                    self.drop()
+                    self.drop(keep=reason in _WORTH_ANOTHER_TRY)
                     name = filenames.shown(refused.filename) if refused else "a file"
                     yield ReceiveFailed(name, self._presenter, phrase(reason))
                 case audience.Expired():
@@ -198,22 +225,52 @@ class Listening:
     def _open(self, offer: Offer) -> None:
         now = self._clock()
         name = filenames.presenter_filename(self._presenter, offer.filename)
+        fault = self._rules.fault_in(self._presenter, offer.size, len(self._names))
         if name is None:
             self._engine.refuse(Reason.BAD_NAME, now=now)
+        elif fault is not None:
+            self._engine.refuse(fault, now=now)
         elif name in self._names:
             self._engine.refuse(Reason.NAME_BUSY, now=now)
         else:
             self._names.add(name)
-            self._file = IncomingFile(self._directory, name, offer.size)
-            self._size, self._chunk_size = offer.size, offer.chunk_size
+            self._size = offer.size
+            self._chunk_size = self._handshake.datagram_size - OVERHEAD
+            self._file = IncomingFile(self._directory, name, offer.size, self._chunk_size)
             self._work(self._file.prepare, self._prepared)
 
     def _prepared(self, fault: FileFault | None) -> None:
-        if fault is not None:
-            self._engine.refuse(fault.reason, now=self._clock())
+        keys = self._handshake.keys
+        if fault is not None or keys is None or self._file is None:
+            reason = fault.reason if fault is not None else Reason.UNKNOWN
+            self._engine.refuse(reason, now=self._clock())
             return
-        self._engine.accept(now=self._clock())
-        self._total = self._engine.chunks.total
+        chunk_size, leaves = self._chunk_size, self._file.leaves
+        self._data = DataOpener(
+            keys.receive, connection=self.connection, chunk_size=chunk_size, size=self._size
+        )
+        self._tree = Tree(self._size, chunk_size)
+        self._engine.accept(
+            chunk_size,
+            now=self._clock(),
+            blocks=len(leaves) // LEAF_SIZE,
+            digest=digest_of(leaves) if leaves else b"",
+        )
+        self._blocks = Blocks(self._engine.chunks.total)
+
+    def _resume(self, blocks: int) -> None:
+        """Go on behind so many blocks of an earlier try."""
+        if self._file is None:
+            return
+        for block in range(blocks):
+            at = block * LEAF_SIZE
+            self._tree.put(block, self._file.leaves[at : at + LEAF_SIZE])
+        self._noted = blocks
+        if not blocks:
+            try:
+                self._file.begin_anew()
+            except FileFault as fault:
+                self._engine.abort(fault.reason, now=self._clock())
 
     def _stored(self, fault: FileFault | None) -> None:
         if fault is None:
@@ -226,12 +283,7 @@ class Listening:
             self._engine.abort(reason, now=now)
 
     def deadline(self) -> float:
-        return 0.0 if self._hashable_now() else self._engine.deadline()
-
-    def _hashable_now(self) -> bool:
-        return self._file is not None and (
-            self._hashable() > 0 or (self._verifying and self._hashed == self._size)
-        )
+        return 0.0 if self._welcomes else self._engine.deadline()
 
     def over(self, *, now: float) -> bool:
         return self._engine.over(now=now)
@@ -240,9 +292,17 @@ class Listening:
     def settled(self) -> bool:
         return self._engine.settled
 
-    def drop(self) -> None:
-        """Let go of the file: nothing of it stays but what stands under its final name."""
+    def drop(self, *, keep: bool = False) -> None:
+        """Let go of the file: nothing of it stays but what stands under its final name.
+
+        Args:
+            keep: what has come stays hidden, for another try of the same file.
+        """
         file, self._file = self._file, None
         if file is not None:
-            file.discard()
+            file.discard(keep=keep)
             self._names.discard(file.filename)
+
+
+def _fresh_keys() -> KeyPair:
+    return KeyPair.from_bytes(os.urandom(KEY_SIZE))

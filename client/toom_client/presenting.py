@@ -1,112 +1,218 @@
 """The presenter's shell: one file, its engine and the datagrams that carry it (PROTOCOL 5).
 
-Belongs here: reading and sealing what the engine wants sent. Does not: decisions (the engine), the
-socket (transfers).
+Belongs here: reading, hashing and sealing what the engine wants sent. Does not: decisions (the
+engine), the socket (transfers).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+import hmac
+import os
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from toom_client.files import FileFault, OpenedFile
 from toom_client.reports import Report, SendFailed, Uploaded, phrase
+from toom_client.tickets import Ticket
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer.frames import Offer
+from toom_protocol.transfer.hello import PresenterHandshake
+from toom_protocol.transfer.noise import KeyPair
 from toom_protocol.transfer.packets import (
-    CHUNK_SIZE,
+    BASE_DATAGRAM,
+    BATCH,
+    KEY_SIZE,
+    LARGEST_DATAGRAM,
     DataRun,
     PacketType,
-    chunks_in,
     connection_of,
     decode_header,
 )
-from toom_protocol.transfer.presenter import Delivered, Failed, Presenter
+from toom_protocol.transfer.patience import Control
+from toom_protocol.transfer.presenter import Delivered, Failed, Presenter, Resumable
 from toom_protocol.transfer.reasons import Reason
-from toom_protocol.transfer.sealing import Seal
+from toom_protocol.transfer.sealing import ControlSeal, DataSealer
+from toom_protocol.transfer.tree import LEAF_SIZE, LeafMaker, Tree, digest_of
+
+CHECKED_PER_TURN: Final = 32  # blocks, 2 MB: 1 ms in which other transfers wait
+
+Send = Callable[[bytes | memoryview, int], None]
+"""Sends datagrams of so many bytes, the last perhaps shorter, that stand one behind the other."""
 
 
 class Presenting:
     """Sends one open file to one audience."""
 
-    hears = (PacketType.AUDIENCE_CONTROL,)
+    hears = (PacketType.AUDIENCE_CONTROL, PacketType.WELCOME)
 
-    def __init__(
-        self, number: int, key: bytes, audience: str, file: OpenedFile, *, now: float
-    ) -> None:
-        self.connection = connection_of(number)
+    def __init__(self, ticket: Ticket, static: KeyPair, file: OpenedFile, *, now: float) -> None:
+        """Begin to say hello.
+
+        Args:
+            static: this client's keys since it logged in.
+
+        Raises:
+            MalformedPacket: the audience's public key is no good.
+        """
+        self.connection = connection_of(ticket.number)
         self.dropped = 0  # datagrams that were not genuine
-        self._audience = audience
+        self._audience = ticket.peer
         self._file: OpenedFile | None = file
         self._filename = file.filename
-        self._total = chunks_in(file.size, CHUNK_SIZE)
         self._size = file.size
-        self._hashed = 0  # chunks
-        self._digest = hashlib.sha256()
-        self._ours = Seal(key, connection=self.connection, from_presenter=True)
-        self._theirs = Seal(key, connection=self.connection, from_presenter=False)
-        self._engine = Presenter(
-            Offer(file.size, CHUNK_SIZE, file.filename), now=now, seed=self.connection
+        offer = Offer(file.size, file.filename)
+        self._handshake = PresenterHandshake(
+            ticket.number,
+            ticket.key,
+            offer,
+            static=static,
+            ephemeral=KeyPair.from_bytes(os.urandom(KEY_SIZE)),
+            audience=ticket.public_key,
         )
-        if not self._total:
-            self._engine.digested(self._digest.digest(), now=now)
+        self._hellos = 0
+        self._ours: ControlSeal | None = None  # until the audience has answered
+        self._theirs: ControlSeal | None = None
+        self._key = b""
+        self._data: DataSealer | None = None  # until it has accepted
+        self._tree = Tree(0, 1)
+        self._leaves = LeafMaker(self._tree, 0, 1)
+        self._next_new = 0  # the chunk that is hashed next
+        self._claim: Resumable | None = None  # what the audience says that it has
+        self._engine = Presenter(offer, now=now, seed=self.connection)
 
-    def receive(self, datagrams: list[bytes], *, now: float) -> None:
-        """Take the audience's control datagrams; what is not genuine is counted and dropped."""
-        for datagram in datagrams:
+    def receive(
+        self, buffer: memoryview, start: int, end: int, segment: int, *, now: float
+    ) -> None:
+        """Take datagrams of the audience; what is not genuine is counted and dropped."""
+        for at in range(start, end, segment):
+            datagram = bytes(buffer[at : min(at + segment, end)])
             try:
-                _, _, packet_number, _ = decode_header(datagram)
-                frames = self._theirs.open_control(datagram)
+                kind, _, packet_number, _ = decode_header(datagram)
+                if kind is PacketType.WELCOME:
+                    self._welcomed(datagram)
+                elif self._theirs is None:
+                    self.dropped += 1  # it overtook the welcome, and comes again
+                else:
+                    frames = self._theirs.unseal(datagram)
+                    self._engine.receive(packet_number, frames, now=now)
             except MalformedPacket:
                 self.dropped += 1
-            else:
-                self._engine.receive(packet_number, frames, now=now)
+        if self._data is None and self._engine.chunk_size:
+            self._begin(now)
 
-    def poll(self, *, now: float) -> list[bytes]:
-        """The datagrams to send now."""
-        datagrams: list[bytes] = []
+    def _welcomed(self, datagram: bytes) -> None:
+        if self._ours is not None:
+            return  # it comes for each hello
+        keys = self._handshake.welcomed(datagram)
+        self._key = keys.send
+        self._ours = ControlSeal(
+            keys.send, connection=self.connection, speaker=PacketType.PRESENTER_CONTROL
+        )
+        self._theirs = ControlSeal(
+            keys.receive, connection=self.connection, speaker=PacketType.AUDIENCE_CONTROL
+        )
+
+    def _begin(self, now: float) -> None:
+        """The audience wants the file, in chunks of a size that the path takes."""
+        chunk_size = self._engine.chunk_size
+        self._data = DataSealer(self._key, connection=self.connection, chunk_size=chunk_size)
+        self._tree = Tree(self._size, chunk_size)
+        self._leaves = LeafMaker(self._tree, self._size, chunk_size)
+        if not self._size:
+            self._engine.digested(self._tree.root(), now=now)
+
+    def poll(self, send: Send, *, now: float) -> None:
+        """Send what is to be sent now."""
+        if self._claim is not None:
+            self._check_claim(self._claim, now)
         for item in self._engine.poll(now=now):
-            if not isinstance(item, DataRun):
-                datagrams.append(self._ours.seal_control(item.packet_number, item.frames))
-                continue
-            try:
-                content = self._read(item, now)
-            except FileFault as fault:
-                self._engine.abort(fault.reason, now=now)
-                break
-            datagrams += self._ours.seal_chunks(item.packet_number, item.chunk, content, CHUNK_SIZE)
-        return datagrams
+            if isinstance(item, DataRun):
+                try:
+                    self._send_run(item, send, now)
+                except FileFault as fault:
+                    self._engine.abort(fault.reason, now=now)
+                    return
+            elif any(isinstance(frame, Offer) for frame in item.frames):
+                self._say_hello(item, send)
+            elif self._ours is not None:  # without keys there is nobody to hear it
+                datagram = self._ours.seal(item.packet_number, item.frames)
+                send(datagram, len(datagram))
 
-    def _read(self, run: DataRun, now: float) -> bytes:
-        """The bytes of a run, hashed when they are read for the first time."""
-        if self._file is None:  # the engine sends no data once it has ended
+    def _say_hello(self, item: Control, send: Send) -> None:
+        """Probe the path with it: first for long datagrams, then for both sizes (PROTOCOL 5.3)."""
+        send(self._handshake.hello(item.packet_number, LARGEST_DATAGRAM), LARGEST_DATAGRAM)
+        if self._hellos:
+            send(self._handshake.hello(item.packet_number, BASE_DATAGRAM), BASE_DATAGRAM)
+        self._hellos += 1
+
+    def _send_run(self, run: DataRun, send: Send, now: float) -> None:
+        if self._file is None or self._data is None:  # the engine sends no data once it has ended
             raise FileFault(Reason.CANNOT_READ)
-        start = run.chunk * CHUNK_SIZE
-        end = min((run.chunk + run.count) * CHUNK_SIZE, self._size)
-        content = self._file.read(start, end - start)
-        if run.chunk == self._hashed:  # chunks are first sent in order, run by run
-            self._digest.update(content)
-            self._hashed += run.count
-            if self._hashed == self._total:
+        chunk_size = self._engine.chunk_size
+        start = run.chunk * chunk_size
+        length = min(start + run.count * chunk_size, self._size) - start
+        content = self._data.content[:length]
+        self._file.read_into(content, start)
+        wire = self._data.seal(run.packet_number, run.chunk, length)
+        send(wire, self._data.datagram_size)
+        if run.chunk == self._next_new:  # chunks are first sent in order, run by run
+            self._leaves.update(content)
+            self._next_new += run.count
+            if self._tree.is_whole:
                 self._file.check_unchanged()
-                self._engine.digested(self._digest.digest(), now=now)
-        return content
+                self._engine.digested(self._tree.root(), now=now)
+
+    def _check_claim(self, claim: Resumable, now: float) -> None:
+        """Compare the blocks that the audience has of an earlier try with the file, bit by bit."""
+        try:
+            for _ in range(CHECKED_PER_TURN):
+                if self._next_new >= claim.blocks * BATCH or self._tree.is_whole:
+                    break
+                self._hash_next()
+        except FileFault as fault:
+            self._claim = None
+            self._engine.abort(fault.reason, now=now)
+            return
+        had = claim.blocks * LEAF_SIZE
+        if self._next_new < claim.blocks * BATCH and not self._tree.is_whole:
+            return  # more of it in the next turn
+        self._claim = None
+        leaves = self._tree.leaves[:had]
+        is_so = len(leaves) == had and hmac.compare_digest(digest_of(leaves), claim.digest)
+        self._engine.resume(claim.blocks if is_so else 0, now=now)
+        if self._tree.is_whole:
+            self._engine.digested(self._tree.root(), now=now)
+
+    def _hash_next(self) -> None:
+        """Read and hash the next block without sending it."""
+        if self._file is None or self._data is None:
+            raise FileFault(Reason.CANNOT_READ)
+        start = self._next_new * self._engine.chunk_size
+        content = self._data.content[: self._size - start]
+        self._file.read_into(content, start)
+        self._leaves.update(content)
+        self._next_new += BATCH
+        if self._tree.is_whole:
+            self._file.check_unchanged()
 
     def events(self) -> Iterator[Report]:
         """What the terminal must be told."""
         while (event := self._engine.next_event()) is not None:
-            self._close()
             match event:
+                case Resumable():
+                    self._claim = event
                 case Delivered():
+                    self._close()
                     yield Uploaded(self._filename, self._audience)
                 case Failed(reason):
+                    self._close()
                     yield SendFailed(self._filename, self._audience, phrase(reason))
 
     def give_up(self, *, now: float, reason: Reason = Reason.GIVEN_UP) -> None:
         self._engine.abort(reason, now=now)
 
     def deadline(self) -> float:
-        return self._engine.deadline()
+        return 0.0 if self._claim is not None else self._engine.deadline()
 
     def over(self, *, now: float) -> bool:
         return self._engine.over(now=now)
@@ -115,7 +221,7 @@ class Presenting:
     def settled(self) -> bool:
         return self._engine.settled
 
-    def drop(self) -> None:
+    def drop(self, *, keep: bool = False) -> None:  # noqa: ARG002  # as the audience's
         """Let go of everything, whatever the stage."""
         self._close()
 

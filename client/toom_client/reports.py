@@ -62,6 +62,8 @@ _PHRASES: Final = {
     Reason.DIGEST_MISMATCH: "the checksum does not match",
     Reason.UNSUPPORTED: "the versions do not fit",
     Reason.TOO_LARGE: "the file is too large",
+    Reason.NOT_ACCEPTED: "files of this user are not accepted",
+    Reason.TOO_MANY: "too many files are being received already",
 }
 
 

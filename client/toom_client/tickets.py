@@ -44,7 +44,8 @@ class Ticket:
             if mapped is None:
                 return None
             address = mapped
-        usable = 0 < self.udp_port <= MAX_PORT and len(self.key) == KEY_SIZE
+        keys = (self.key, self.public_key)
+        usable = 0 < self.udp_port <= MAX_PORT and all(len(key) == KEY_SIZE for key in keys)
         return (str(address), self.udp_port) if usable else None
 
 

@@ -1,7 +1,7 @@
 """All transfers of one client over its one UDP socket, in a thread of their own (SPEC S12).
 
-Belongs here: the socket, the loop, who gets which datagram, whose turn it is. Does not: the
-protocol (engines), files (files), sentences (wording).
+Belongs here: the loop, who gets which datagram, whose turn it is; so, too, who is not heard at all
+(PROTOCOL 5.10). Does not: the protocol (engines), files (files), sentences (wording).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,16 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from toom_client import files
+from toom_client.datagrams import Datagrams
 from toom_client.files import FileFault, OpenedFile, open_for_sending
 from toom_client.reports import Received, ReceiveFailed, Report, SendFailed, Uploaded, phrase
+from toom_client.rules import Rules
 from toom_client.tickets import Address, Ticket, bind_udp
-from toom_protocol.transfer.packets import (
-    CONNECTION_BITS,
-    HEADER,
-    HEADER_SIZE,
-    LARGEST_DATAGRAM,
-    TAG_SIZE,
-)
+from toom_protocol.errors import MalformedPacket
+from toom_protocol.transfer.packets import OVERHEAD, first_word, split_by_transfer
 from toom_protocol.transfer.reasons import Reason
 
 __all__ = [
@@ -50,8 +47,9 @@ if TYPE_CHECKING:
     # be at its prompt at once.
     from toom_client.listening import Listening
     from toom_client.presenting import Presenting
+    from toom_protocol.transfer.noise import KeyPair
 
-READS_PER_TURN: Final = 64  # datagrams taken before the timers are looked at again
+READS_PER_TURN: Final = 16  # reads, each of a batch at best, before the timers are looked at again
 MAX_FROM_ONE: Final = 256  # transfers announced for one presenter at a time; 30 s of a UPD a tenth
 LAST_WORDS: Final = 1.0  # seconds that `close` spends on telling the peers
 
@@ -68,6 +66,7 @@ class Transfers:
         *,
         report: Callable[[Report], None],
         log: Callable[[str], None] | None = None,
+        rules: Rules | None = None,
     ) -> None:
         """Take over a bound UDP socket; `close` closes it.
 
@@ -75,19 +74,21 @@ class Transfers:
             directory: where received files are stored.
             report: told how each transfer ends, from the transfers' thread.
             log: told key=value lines for developers, from the same thread.
+            rules: whose files are taken; everybody's when there are none (SPEC S12).
         """
-        sock.setblocking(False)
-        self._sock = sock
+        self._datagrams = Datagrams(sock)
+        self.keys: KeyPair | None = None
+        """By which peers know this client; see `use_keys`."""
         self._directory = directory
         self._report = report
         self._log = log or (lambda _line: None)
+        self._rules = rules or Rules()
         self._clock = time.monotonic
         self._buffer = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         self._transfers: list[Transfer] = []
         self._audiences: list[Listening] = []  # those of them that receive
         self._routes: dict[int, tuple[Transfer, Address]] = {}  # by a header's first word
         self._peers: dict[Transfer, Address] = {}
-        self._outbox: deque[tuple[bytes, Address]] = deque()
         self._names: set[str] = set()
         self._inbox: deque[Callable[[], None]] = deque()  # filled by any thread
         self._wake_up, self._wake = socket.socketpair()
@@ -95,12 +96,17 @@ class Transfers:
         self._wake_up.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(sock, selectors.EVENT_READ)
+        self._events = selectors.EVENT_READ
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="transfer-files")
         self._closing_until: float | None = None
         self._closed = False
         self._strays = 0  # datagrams that belong to no transfer
         self._thread = threading.Thread(target=self._run, name="transfers", daemon=True)
+
+    def use_keys(self, keys: KeyPair) -> None:
+        """Know who this client is; before that nobody is expected and nothing is sent."""
+        self.keys = keys
 
     def start(self) -> None:
         """Begin; unfinished data older than a day is removed first."""
@@ -138,20 +144,20 @@ class Transfers:
 
     def _expect(self, ticket: Ticket) -> None:
         peer = ticket.peer_address()
-        if peer is None or self._closing_until is not None:
+        if peer is None or self.keys is None or self._closing_until is not None:
             self._log(f"event=expectation-dropped peer={ticket.peer!r}")
             return
         from toom_client.listening import Listening
 
         listening = Listening(
-            ticket.number,
-            ticket.key,
-            ticket.peer,
+            ticket,
+            self.keys,
             self._directory,
             now=self._clock(),
             clock=self._clock,
             names=self._names,
             work=self._work,
+            rules=self._rules,
         )
         if self._admit(listening, peer):
             self._audiences.append(listening)
@@ -169,15 +175,16 @@ class Transfers:
 
         peer = ticket.peer_address()
         presenting = None
-        if peer is not None and self._closing_until is None:
-            presenting = Presenting(ticket.number, ticket.key, ticket.peer, file, now=self._clock())
+        if peer is not None and self.keys is not None and self._closing_until is None:
+            with suppress(MalformedPacket):  # a public key that is none
+                presenting = Presenting(ticket, self.keys, file, now=self._clock())
         if presenting is None or peer is None or not self._admit(presenting, peer):
             file.close()
             self._report(SendFailed(file.filename, ticket.peer, phrase(Reason.GIVEN_UP)))
 
     def _admit(self, transfer: Transfer, peer: Address) -> bool:
         """Give a transfer its routes; False where another has its number already."""
-        words = [kind << CONNECTION_BITS | transfer.connection for kind in transfer.hears]
+        words = [first_word(kind, transfer.connection) for kind in transfer.hears]
         if any(word in self._routes for word in words):
             self._log(f"event=number-taken connection={transfer.connection:07x}")
             return False
@@ -220,8 +227,10 @@ class Transfers:
             self._clean_up()
 
     def _turn(self) -> None:
-        writing = selectors.EVENT_WRITE if self._outbox else 0
-        self._selector.modify(self._sock, selectors.EVENT_READ | writing)
+        writing = selectors.EVENT_WRITE if self._datagrams.waits else 0
+        if self._events != selectors.EVENT_READ | writing:
+            self._events = selectors.EVENT_READ | writing
+            self._selector.modify(self._datagrams.socket, self._events)
         ready = self._selector.select(self._patience())
         if any(key.fileobj is self._wake for key, _ in ready):
             with suppress(OSError):
@@ -229,12 +238,12 @@ class Transfers:
         while self._inbox:
             self._inbox.popleft()()
         self._read()
-        self._flush()
+        self._datagrams.flush()
         self._serve()
 
     def _patience(self) -> float | None:
         """Seconds to wait for something to happen."""
-        if self._outbox:
+        if self._datagrams.waits:
             return 0.1
         times = [transfer.deadline() for transfer in self._transfers]
         if self._closing_until is not None:
@@ -242,54 +251,47 @@ class Transfers:
         return max(0.0, min(times) - self._clock()) if times else None
 
     def _read(self) -> None:
-        """Take what has come, sorted by transfer, so that each gets its runs whole."""
-        batches: dict[Transfer, list[bytes]] = {}
+        """Take what has come, batch by batch."""
         for _ in range(READS_PER_TURN):
             try:
-                datagram, source = self._sock.recvfrom(LARGEST_DATAGRAM + 1)
-            except BlockingIOError:
-                break
+                arrival = self._datagrams.receive()
             except OSError:  # an ICMP message about an earlier datagram: silence will tell
                 continue
-            if len(datagram) < HEADER_SIZE + TAG_SIZE:
+            if arrival is None:
+                return
+            self._sort(*arrival)
+
+    def _sort(self, size: int, segment: int, source: Address) -> None:
+        """Give each transfer its own: found by number, then by address (PROTOCOL 5.2)."""
+        buffer, now = self._datagrams.buffer, self._clock()
+        for word, start, end in split_by_transfer(buffer, size, segment):
+            transfer, peer = self._routes.get(word, (None, None))
+            if transfer is None or peer != source or end - start < OVERHEAD:
                 self._strays += 1
-                continue
-            # Found by number, then by address: both are the server's word (PROTOCOL 5.2).
-            transfer, peer = self._routes.get(HEADER.unpack_from(datagram)[0], (None, None))
-            if transfer is None or peer != source:
-                self._strays += 1
-                continue
-            batches.setdefault(transfer, []).append(datagram)
-        now = self._clock()
-        for transfer, datagrams in batches.items():
-            transfer.receive(datagrams, now=now)
+            else:
+                transfer.receive(buffer, start, end, segment, now=now)
 
     def _serve(self) -> None:
         """Give every transfer its turn: one quantum each, round robin."""
-        receiving = sum(listening.receiving for listening in self._audiences)
-        for listening in self._audiences:
-            listening.share_buffer(self._buffer // max(receiving, 1))
+        self._share_buffer()
         for transfer in list(self._transfers):
             now = self._clock()
-            if not self._outbox and transfer.deadline() <= now:
-                peer = self._peers[transfer]
-                self._outbox.extend((datagram, peer) for datagram in transfer.poll(now=now))
-                self._flush()
+            if not self._datagrams.waits and transfer.deadline() <= now:
+                transfer.poll(partial(self._send, self._peers[transfer]), now=now)
             for report in transfer.events():
                 self._report(report)
             if transfer.over(now=now):
                 self._forget(transfer)
 
-    def _flush(self) -> None:
-        send, outbox = self._sock.sendto, self._outbox
-        while outbox:
-            try:
-                send(*outbox[0])
-            except BlockingIOError:
-                return
-            except OSError as error:  # no route, a firewall, an old ICMP message: as good as lost
-                self._log(f"event=not-sent peer={outbox[0][1]} error={error}")
-            outbox.popleft()
+    def _share_buffer(self) -> None:
+        """The socket's buffer is for all senders alike, however many files each of them sends."""
+        files = Counter(each.presenter for each in self._audiences if each.receiving)
+        for listening in self._audiences:
+            share = self._buffer // max(len(files), 1)
+            listening.share_buffer(share // max(files[listening.presenter], 1))
+
+    def _send(self, peer: Address, content: bytes | memoryview, segment: int) -> None:
+        self._datagrams.send(content, segment, peer)
 
     def _forget(self, transfer: Transfer) -> None:
         transfer.drop()
@@ -297,13 +299,15 @@ class Transfers:
         self._audiences = [other for other in self._audiences if other is not transfer]
         del self._peers[transfer]
         for kind in transfer.hears:
-            del self._routes[kind << CONNECTION_BITS | transfer.connection]
+            del self._routes[first_word(kind, transfer.connection)]
         self._log(f"event=forgotten connection={transfer.connection:07x} bad={transfer.dropped}")
 
     def _finished(self) -> bool:
         if self._closing_until is None:
             return False
-        settled = not self._outbox and all(transfer.settled for transfer in self._transfers)
+        settled = not self._datagrams.waits and all(
+            transfer.settled for transfer in self._transfers
+        )
         return settled or self._clock() >= self._closing_until
 
     def _fail_all(self) -> None:
@@ -315,9 +319,9 @@ class Transfers:
     def _clean_up(self) -> None:
         self._closed = True
         for transfer in self._transfers:
-            transfer.drop()
+            transfer.drop(keep=True)
         self._worker.shutdown(wait=False, cancel_futures=True)
         self._selector.close()
-        self._sock.close()
+        self._datagrams.close()
         self._wake.close()
         self._wake_up.close()

@@ -268,7 +268,8 @@ def test_a_log_in_whose_answer_was_lost_is_not_repeated_from_a_pipe(tmp_path: Pa
 def test_a_connection_lost_between_the_log_in_and_the_prompt(
     tmp_path: Path, more: int, live: bool
 ) -> None:
-    log_in = encode(1, m.LogIn("Han", "pw", 8000, instance=INSTANCE))
+    asked = m.LogIn("Han", "pw", 8000, instance=INSTANCE, public_key=bytes(32))
+    log_in = encode(1, asked)
     limit = 2 * len(PREFACE) + len(log_in) + len(encode(1, m.LoggedIn("Han")))
 
     async def story(server: Running, cutter: Cutter, han: Seat) -> None:

@@ -18,6 +18,8 @@ import pytest
 from tests.doubles.patience import lets_pass, wait_until
 from tests.doubles.relay import Relay
 from toom_client.files import HIDDEN
+from toom_client.incoming import IncomingFile
+from toom_client.rules import Rules
 from toom_client.transfers import (
     MAX_FROM_ONE,
     OpenedFile,
@@ -32,12 +34,16 @@ from toom_client.transfers import (
     open_for_sending,
 )
 from toom_protocol.transfer.frames import Abort, Ack, Offer
-from toom_protocol.transfer.packets import CHUNK_SIZE
+from toom_protocol.transfer.hello import PresenterHandshake
+from toom_protocol.transfer.noise import KeyPair
+from toom_protocol.transfer.packets import BASE_DATAGRAM, BATCH, LARGEST_CHUNK, PacketType
 from toom_protocol.transfer.reasons import Reason
-from toom_protocol.transfer.sealing import Seal
+from toom_protocol.transfer.sealing import ControlSeal
+from toom_protocol.transfer.tree import leaf_of
 
 LOCALHOST = "127.0.0.1"
 MEGABYTE = 1_000_000
+SOMEBODY = KeyPair.from_bytes(b"s" * 32)
 
 
 @dataclass
@@ -49,6 +55,7 @@ class Client:
     transfers: Transfers
     port: int
     reports: queue.SimpleQueue[Report]
+    keys: KeyPair
 
     @property
     def address(self) -> tuple[str, int]:
@@ -69,6 +76,9 @@ class Client:
         """All that lies in the directory but what is hidden."""
         return {path.name: path.read_bytes() for path in self.directory.iterdir() if path.is_file()}
 
+    def incoming(self) -> list[Path]:
+        return [path for path in self.unfinished() if path.suffix == ".part"]
+
     def unfinished(self) -> list[Path]:
         folder = self.directory / HIDDEN
         return list(folder.iterdir()) if folder.is_dir() else []
@@ -82,14 +92,16 @@ class Table:
         self.clients: list[Client] = []
         self.tickets = 0
 
-    def seat(self, name: str, directory: Path | None = None) -> Client:
-        directory = directory or self.root / name
+    def seat(self, name: str, *, rules: Rules | None = None) -> Client:
+        directory = self.root / name
         directory.mkdir(exist_ok=True)
         reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         sock = bind_udp(0)
         port = sock.getsockname()[1]
-        transfers = Transfers(sock, directory, report=reports.put)
-        client = Client(name, directory, transfers, port, reports)
+        transfers = Transfers(sock, directory, report=reports.put, rules=rules)
+        keys = KeyPair.from_bytes(os.urandom(32))
+        transfers.use_keys(keys)
+        client = Client(name, directory, transfers, port, reports, keys)
         transfers.start()
         self.clients.append(client)
         return client
@@ -103,8 +115,8 @@ class Table:
         seen = relay.right_sees if relay else presenter.address
         key = random.Random(self.tickets).randbytes(32)
         return (
-            Ticket(self.tickets, key, audience.name, *sees),
-            Ticket(self.tickets, key, presenter.name, *seen),
+            Ticket(self.tickets, key, audience.name, *sees, audience.keys.public),
+            Ticket(self.tickets, key, presenter.name, *seen, presenter.keys.public),
         )
 
     def send(
@@ -137,7 +149,7 @@ def content_of(size: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK_SIZE, 100_001])
+@pytest.mark.parametrize("size", [0, 1, 100_001])
 def test_a_file_arrives(table: Table, yoda: Client, han: Client, size: int) -> None:
     """«stores it … as `presenter_filename` (`Yoda_lecture1.mp4`; case kept, no extension added)»"""
     content = content_of(size)
@@ -300,7 +312,7 @@ def test_a_peer_that_falls_silent_is_gone(table: Table, yoda: Client, han: Clien
     yoda.writes("a.mp4", content_of(20 * MEGABYTE))
     with Relay(yoda.address, han.address, seed=1, delay=0.02) as relay:
         table.send(yoda, "a.mp4", han, relay)
-        wait_until(lambda: any(first_bytes(path).strip(b"\0") for path in han.unfinished()))
+        wait_until(lambda: any(first_bytes(path).strip(b"\0") for path in han.incoming()))
         relay.cut = True
         started = time.monotonic()
         gone = "the other side is gone"
@@ -353,6 +365,15 @@ def test_a_symbolic_link_in_place_of_the_hidden_folder_is_not_followed(
     assert list(elsewhere.iterdir()) == []
 
 
+@pytest.mark.parametrize("public", [b"", bytes(32), bytes(31)])
+def test_a_ticket_with_a_public_key_that_is_none_fails_at_once(yoda: Client, public: bytes) -> None:
+    yoda.writes("a.mp4", b"abc")
+    ticket = Ticket(1, bytes(32), "Han", LOCALHOST, 9, public)
+    yoda.transfers.expect(ticket)
+    yoda.transfers.present(replace(ticket, number=2), yoda.opens("a.mp4"))
+    assert isinstance(yoda.hears(), SendFailed)
+
+
 @pytest.mark.parametrize(
     ("key", "address", "port"),
     [
@@ -367,7 +388,7 @@ def test_a_ticket_that_cannot_be_used_fails_at_once(
     yoda: Client, key: bytes, address: str, port: int
 ) -> None:
     yoda.writes("a.mp4", b"abc")
-    ticket = Ticket(1, key, "Han", address, port)
+    ticket = Ticket(1, key, "Han", address, port, SOMEBODY.public)
     yoda.transfers.expect(ticket)
     yoda.transfers.present(ticket, yoda.opens("a.mp4"))
     assert isinstance(yoda.hears(), SendFailed)
@@ -377,7 +398,7 @@ def test_a_number_is_used_by_one_transfer_at_a_time(
     table: Table, yoda: Client, han: Client
 ) -> None:
     yoda.writes("a.mp4", b"abc")
-    ticket = Ticket(1, bytes(32), "Han", *han.address)  # Han knows nothing of it
+    ticket = Ticket(1, bytes(32), "Han", *han.address, SOMEBODY.public)  # Han knows nothing of it
     yoda.transfers.present(ticket, yoda.opens("a.mp4"))
     yoda.transfers.present(ticket, yoda.opens("a.mp4"))
     assert isinstance(yoda.hears(), SendFailed)
@@ -396,7 +417,7 @@ def test_nothing_is_begun_after_the_end(table: Table, yoda: Client) -> None:
     yoda.writes("a.mp4", b"abc")
     yoda.transfers.close()
     yoda.transfers.close()
-    ticket = Ticket(1, bytes(32), "Han", LOCALHOST, 9)
+    ticket = Ticket(1, bytes(32), "Han", LOCALHOST, 9, SOMEBODY.public)
     yoda.transfers.present(ticket, yoda.opens("a.mp4"))
     assert yoda.reports.empty()
 
@@ -425,8 +446,8 @@ def test_a_full_disk_is_told_at_both_ends_before_the_first_byte(
 @pytest.mark.parametrize(
     ("call", "number", "reason"),
     [
-        ("pwritev", errno.ENOSPC, "no space left"),
-        ("pwritev", errno.EIO, "the file cannot be written"),
+        ("pwrite", errno.ENOSPC, "no space left"),
+        ("pwrite", errno.EIO, "the file cannot be written"),
         ("fsync", errno.EIO, "the file cannot be written"),
         ("fsync", errno.EDQUOT, "no space left"),
     ],
@@ -467,11 +488,12 @@ def test_a_bug_in_the_thread_ends_the_transfers_but_not_in_silence(tmp_path: Pat
 
     (tmp_path / "a.mp4").write_bytes(b"abc")
     transfers = Transfers(bind_udp(0), tmp_path, report=report, log=logged.append)
+    transfers.use_keys(SOMEBODY)
     transfers.start()
     for number, address in enumerate((LOCALHOST, "no.such")):
         file = open_for_sending(tmp_path, "a.mp4")
         assert isinstance(file, OpenedFile)
-        transfers.present(Ticket(number, bytes(32), "Han", address, 9), file)
+        transfers.present(Ticket(number, bytes(32), "Han", address, 9, SOMEBODY.public), file)
     crashed.get(timeout=5)
     transfers.close()
     assert reports[1:] == [SendFailed("a.mp4", "Han", "for an unknown reason")]
@@ -479,17 +501,41 @@ def test_a_bug_in_the_thread_ends_the_transfers_but_not_in_silence(tmp_path: Pat
 
 
 class Stranger:
-    """Speaks the protocol with a key of its choice, from a socket of its own."""
+    """Speaks the protocol with keys of its choice, from a socket of its own."""
 
-    def __init__(self, key: bytes, connection: int) -> None:
-        self.seal = Seal(key, connection=connection, from_presenter=True)
+    def __init__(self, ticket_key: bytes = bytes(32), number: int = 5) -> None:
+        self.static = KeyPair.from_bytes(os.urandom(32))
+        self.ticket_key, self.number = ticket_key, number
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((LOCALHOST, 0))
         self.socket.settimeout(0.3)
         self.port: int = self.socket.getsockname()[1]
 
-    def says(self, client: Client, *frames: Offer | Abort | Ack, number: int = 0) -> None:
-        self.socket.sendto(self.seal.seal_control(number, frames), client.address)
+    def ticket(self) -> Ticket:
+        """With which this stranger is announced as Yoda."""
+        public = self.static.public
+        return Ticket(self.number, self.ticket_key, "Yoda", LOCALHOST, self.port, public)
+
+    def offers(self, client: Client, offer: Offer, number: int = 0) -> None:
+        self.handshake = PresenterHandshake(
+            self.number,
+            self.ticket_key,
+            offer,
+            static=self.static,
+            ephemeral=KeyPair.from_bytes(os.urandom(32)),
+            audience=client.keys.public,
+        )
+        self.socket.sendto(self.handshake.hello(number, BASE_DATAGRAM), client.address)
+
+    def is_welcome(self) -> None:
+        """Take the answer: from now on there are keys."""
+        keys = self.handshake.welcomed(self.socket.recv(2048))
+        self.seal = ControlSeal(
+            keys.send, connection=self.number, speaker=PacketType.PRESENTER_CONTROL
+        )
+
+    def says(self, client: Client, *frames: Abort | Ack, number: int) -> None:
+        self.socket.sendto(self.seal.seal(number, frames), client.address)
 
     def is_answered(self) -> bool:
         try:
@@ -499,29 +545,32 @@ class Stranger:
         return True
 
 
+@pytest.fixture
+def stranger() -> Iterator[Stranger]:
+    stranger = Stranger()
+    yield stranger
+    stranger.socket.close()
+
+
 @pytest.mark.parametrize("name", ["../x", "/tmp/x", ".x", "a\nb\x1b[2J", "", "a" * 300])
-def test_hostile_names_in_an_offer_are_refused(han: Client, name: str) -> None:
-    key = bytes(32)
-    stranger = Stranger(key, 5)
-    han.transfers.expect(Ticket(5, key, "Yoda", LOCALHOST, stranger.port))
-    stranger.says(han, Offer(3, CHUNK_SIZE, name))
+def test_hostile_names_in_an_offer_are_refused(han: Client, stranger: Stranger, name: str) -> None:
+    han.transfers.expect(stranger.ticket())
+    stranger.offers(han, Offer(3, name))
     report = han.hears()
     assert isinstance(report, ReceiveFailed)
     assert report.reason == "the file name is not allowed"
     assert all(character.isprintable() for character in report.filename)
     assert stranger.is_answered()
     assert list(han.directory.iterdir()) == []
-    stranger.socket.close()
 
 
 def test_only_who_was_announced_is_listened_to(table: Table, yoda: Client, han: Client) -> None:
-    """Wrong key, wrong address, wrong number: no answer, no file, and the right one still comes."""
+    """PROTOCOL 5.10: who is not announced is answered nothing, and the right one still comes."""
     ours, theirs = table.tickets_for(yoda, han)
     han.transfers.expect(theirs)
-    offer = Offer(3, CHUNK_SIZE, "evil.mp4")
-    for key, connection in ((bytes(32), 1), (theirs.key, 1), (theirs.key, 2)):
-        stranger = Stranger(key, connection)
-        stranger.says(han, offer)
+    for key, number in ((bytes(32), 1), (theirs.key, 1), (theirs.key, 2)):
+        stranger = Stranger(key, number)
+        stranger.offers(han, Offer(3, "evil.mp4"))
         stranger.socket.sendto(b"", han.address)
         stranger.socket.sendto(b"x" * 3000, han.address)
         assert not stranger.is_answered()
@@ -532,26 +581,45 @@ def test_only_who_was_announced_is_listened_to(table: Table, yoda: Client, han: 
     assert han.stored() == {"Yoda_a.mp4": b"abc"}
 
 
-def test_an_offer_larger_than_the_disk_is_refused_before_the_first_byte(han: Client) -> None:
-    key = bytes(32)
-    stranger = Stranger(key, 5)
-    han.transfers.expect(Ticket(5, key, "Yoda", LOCALHOST, stranger.port))
-    stranger.says(han, Offer(1 << 42, CHUNK_SIZE, "huge.mp4"))  # more than any file system here
+def test_who_has_the_ticket_and_the_address_but_not_the_key_is_not_listened_to(
+    han: Client, stranger: Stranger
+) -> None:
+    han.transfers.expect(replace(stranger.ticket(), public_key=SOMEBODY.public))
+    stranger.offers(han, Offer(3, "evil.mp4"))
+    assert not stranger.is_answered()
+    assert list(han.directory.iterdir()) == []
+
+
+def test_an_offer_larger_than_the_disk_is_refused_before_the_first_byte(
+    han: Client, stranger: Stranger
+) -> None:
+    han.transfers.expect(stranger.ticket())
+    stranger.offers(han, Offer(1 << 42, "huge.mp4"))  # more than any file system here
     assert han.hears() == ReceiveFailed("huge.mp4", "Yoda", "no space left")
     assert han.stored() == {}
     assert han.unfinished() == []
-    stranger.socket.close()
 
 
-def test_a_forged_reason_cannot_be_played_twice(han: Client) -> None:
-    key = bytes(32)
-    stranger = Stranger(key, 5)
-    han.transfers.expect(Ticket(5, key, "Yoda", LOCALHOST, stranger.port))
-    stranger.says(han, Offer(3, CHUNK_SIZE, "a.mp4"), number=4)
-    stranger.says(han, Abort(Reason.UNKNOWN), number=4)  # a number that was used: not heard
+def test_a_used_number_is_not_heard_again(han: Client, stranger: Stranger) -> None:
+    han.transfers.expect(stranger.ticket())
+    stranger.offers(han, Offer(3, "a.mp4"), number=4)
+    stranger.is_welcome()
+    stranger.says(han, Abort(Reason.UNKNOWN), number=4)
     stranger.says(han, Abort(Reason.GIVEN_UP), number=5)
     assert han.hears() == ReceiveFailed("a.mp4", "Yoda", "it was given up")
-    stranger.socket.close()
+
+
+@pytest.mark.parametrize("datagram", [b"", b"\0" * 11, b"\0" * 12, b"\xff" * 1452, b"\x30" * 1200])
+def test_anybodys_bytes_are_ignored(
+    table: Table, yoda: Client, han: Client, datagram: bytes
+) -> None:
+    ours, theirs = table.tickets_for(yoda, han)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(datagram, han.address)
+    han.transfers.expect(theirs)
+    yoda.writes("a.mp4", b"abc")
+    yoda.transfers.present(ours, yoda.opens("a.mp4"))
+    assert han.hears() == Received("a.mp4", "Yoda")
 
 
 def test_one_user_cannot_fill_the_table_of_expectations(table: Table, han: Client) -> None:
@@ -560,7 +628,7 @@ def test_one_user_cannot_fill_the_table_of_expectations(table: Table, han: Clien
     ours, theirs = table.tickets_for(luke, han)
     han.transfers.expect(theirs)
     for number in range(1000, 1000 + 2 * MAX_FROM_ONE):
-        han.transfers.expect(Ticket(number, bytes(32), "Yoda", *yoda.address))
+        han.transfers.expect(Ticket(number, bytes(32), "Yoda", *yoda.address, SOMEBODY.public))
     luke.writes("a.mp4", b"abc")
     luke.transfers.present(ours, luke.opens("a.mp4"))
     assert han.hears() == Received("a.mp4", "Luke")
@@ -581,3 +649,97 @@ def first_bytes(path: Path) -> bytes:
 def test_a_port_out_of_range_is_an_error(port: int) -> None:
     with pytest.raises(OSError, match="no such port"):
         bind_udp(port)
+
+
+@pytest.mark.parametrize(
+    ("rules", "reason"),
+    [
+        (Rules(accept=frozenset({"Luke"})), "files of this user are not accepted"),
+        (Rules(accept=frozenset()), "files of this user are not accepted"),
+        (Rules(max_file_size=2), "the file is too large"),
+        (Rules(at_once=0), "too many files are being received already"),
+    ],
+)
+def test_what_is_against_the_audiences_rules_is_refused_at_both_ends(
+    table: Table, yoda: Client, rules: Rules, reason: str
+) -> None:
+    strict = table.seat("Strict", rules=rules)
+    yoda.writes("a.mp4", b"abc")
+    table.send(yoda, "a.mp4", strict)
+    assert yoda.hears() == SendFailed("a.mp4", "Strict", reason)
+    assert strict.hears() == ReceiveFailed("a.mp4", "Yoda", reason)
+    assert list(strict.directory.iterdir()) == [], "the disk was not touched"
+
+
+@pytest.mark.parametrize(
+    "rules", [Rules(), Rules(accept=frozenset({"Han", "Yoda"}), max_file_size=3, at_once=1)]
+)
+def test_what_is_within_the_rules_is_taken(table: Table, yoda: Client, rules: Rules) -> None:
+    strict = table.seat("Strict", rules=rules)
+    yoda.writes("a.mp4", b"abc")
+    table.send(yoda, "a.mp4", strict)
+    assert strict.hears() == Received("a.mp4", "Yoda")
+
+
+def interrupted(table: Table, yoda: Client, han: Client, content: bytes) -> None:
+    """Yoda leaves when at least a megabyte of the file lies in Han's hidden folder."""
+    yoda.writes("a.mp4", content)
+    with Relay(yoda.address, han.address, seed=1, delay=0.02) as relay:
+        table.send(yoda, "a.mp4", han, relay)
+        wait_until(lambda: relay.carried > 2 * MEGABYTE)
+        yoda.transfers.close()
+        assert han.hears() == ReceiveFailed("a.mp4", "Yoda", "it was given up")
+    assert han.stored() == {}
+    assert han.unfinished()
+
+
+@pytest.mark.parametrize("who", ["both go on", "the presenter was killed", "the audience too"])
+def test_what_has_come_is_not_sent_again(table: Table, yoda: Client, han: Client, who: str) -> None:
+    """«where unfinished data may wait at most 24 h to be resumed»"""
+    content = content_of(20 * MEGABYTE)
+    interrupted(table, yoda, han, content)
+    again = table.seat("Yoda")
+    if who == "the audience too":
+        han.transfers.close()
+        han = table.seat("Han")
+    with Relay(again.address, han.address, seed=2) as relay:
+        table.send(again, "a.mp4", han, relay)
+        assert again.hears() == Uploaded("a.mp4", "Han")
+        assert han.hears() == Received("a.mp4", "Yoda")
+        assert relay.carried < 19.3 * MEGABYTE
+    assert han.stored() == {"Yoda_a.mp4": content}
+    assert han.unfinished() == []
+
+
+def test_another_file_of_this_name_and_size_is_sent_whole(
+    table: Table, yoda: Client, han: Client
+) -> None:
+    interrupted(table, yoda, han, content_of(5 * MEGABYTE))
+    again = table.seat("Yoda")
+    other = content_of(5 * MEGABYTE, seed=2)
+    again.writes("a.mp4", other)
+    table.send(again, "a.mp4", han)
+    assert again.hears() == Uploaded("a.mp4", "Han")
+    assert han.hears() == Received("a.mp4", "Yoda")
+    assert han.stored() == {"Yoda_a.mp4": other}
+    assert han.unfinished() == []
+
+
+def test_a_file_of_which_all_had_come_is_only_compared(
+    table: Table, yoda: Client, han: Client
+) -> None:
+    """The audience was killed between the last block and the rename."""
+    content = content_of(MEGABYTE)
+    left = IncomingFile(han.directory, "Yoda_a.mp4", len(content), LARGEST_CHUNK)
+    left.prepare()
+    left.write(memoryview(content), 0)
+    for at in range(0, len(content), BATCH * LARGEST_CHUNK):
+        left.note(leaf_of(content[at : at + BATCH * LARGEST_CHUNK]))
+    left.discard(keep=True)
+    yoda.writes("a.mp4", content)
+    with Relay(yoda.address, han.address, seed=2) as relay:
+        table.send(yoda, "a.mp4", han, relay)
+        assert yoda.hears() == Uploaded("a.mp4", "Han")
+        assert han.hears() == Received("a.mp4", "Yoda")
+        assert relay.carried < 20_000
+    assert han.stored() == {"Yoda_a.mp4": content}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import time
@@ -15,13 +16,14 @@ from toom_client.files import (
     HIDDEN,
     KEPT,
     FileFault,
-    IncomingFile,
     OpenedFile,
     hidden_folder,
     open_for_sending,
     sweep,
 )
+from toom_client.incoming import IncomingFile
 from toom_protocol.transfer.reasons import Reason
+from toom_protocol.transfer.tree import leaf_of
 
 
 def test_a_regular_file_is_opened(tmp_path: Path) -> None:
@@ -29,17 +31,19 @@ def test_a_regular_file_is_opened(tmp_path: Path) -> None:
     file = open_for_sending(tmp_path, "a.mp4")
     assert isinstance(file, OpenedFile)
     assert (file.filename, file.size) == ("a.mp4", 3)
-    assert file.read(1, 2) == b"bc"
+    content = bytearray(2)
+    file.read_into(memoryview(content), 1)
+    assert content == b"bc"
     file.check_unchanged()
     with pytest.raises(FileFault) as fault:
-        file.read(0, 4)
+        file.read_into(memoryview(bytearray(4)), 0)
     assert fault.value.reason is Reason.FILE_CHANGED
     os.utime(tmp_path / "a.mp4", ns=(1, 1))
     with pytest.raises(FileFault):
         file.check_unchanged()
     file.close()
     with pytest.raises(FileFault) as fault:
-        file.read(0, 1)
+        file.read_into(memoryview(bytearray(1)), 0)
     assert fault.value.reason is Reason.CANNOT_READ
 
 
@@ -68,8 +72,11 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
     assert open_for_sending(tmp_path, "a.mp4") == "a.mp4 cannot be read: Permission denied"
 
 
+CHUNK = 10  # bytes; a block has 450
+
+
 def prepared(directory: Path, size: int = 4) -> IncomingFile:
-    file = IncomingFile(directory, "Yoda_a.mp4", size)
+    file = IncomingFile(directory, "Yoda_a.mp4", size, CHUNK)
     file.prepare()
     return file
 
@@ -77,8 +84,8 @@ def prepared(directory: Path, size: int = 4) -> IncomingFile:
 def test_unfinished_data_is_hidden_until_it_is_committed(tmp_path: Path) -> None:
     file = prepared(tmp_path)
     assert os.listdir(tmp_path) == [HIDDEN]
-    assert len(os.listdir(tmp_path / HIDDEN)) == 1
-    file.write([memoryview(b"ab"), memoryview(b"cd")], 0)
+    assert len(list((tmp_path / HIDDEN).glob("*.part"))) == 1
+    file.write(memoryview(b"abcd"), 0)
     assert file.read(1, 2) == b"bc"
     file.commit()
     assert (tmp_path / "Yoda_a.mp4").read_bytes() == b"abcd"
@@ -96,7 +103,7 @@ def test_after_discard_nothing_appears(tmp_path: Path) -> None:
         assert fault.value.reason is Reason.GIVEN_UP
     assert os.listdir(tmp_path / HIDDEN) == []
     with pytest.raises(FileFault) as fault:
-        file.write([memoryview(b"a")], 0)
+        file.write(memoryview(b"a"), 0)
     assert fault.value.reason is Reason.CANNOT_WRITE
     with pytest.raises(FileFault) as fault:
         file.read(0, 1)
@@ -170,10 +177,116 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_known_before_the_first_byte(small_disk: Path) -> None:
-    file = IncomingFile(small_disk, "Yoda_a.mp4", 2_000_000)
+    file = IncomingFile(small_disk, "Yoda_a.mp4", 2_000_000, CHUNK)
     with pytest.raises(FileFault) as fault:
         file.prepare()
     assert fault.value.reason is Reason.NO_SPACE
     file.discard()
     assert os.listdir(small_disk / HIDDEN) == []
     prepared(small_disk, 500_000).discard()
+
+
+def left_behind(directory: Path, content: bytes, blocks: int) -> None:
+    """An earlier try of which so many blocks have come."""
+    file = prepared(directory, len(content))
+    for block in range(blocks):
+        part = content[block * 450 : (block + 1) * 450]
+        file.write(memoryview(part), block * 450)
+        file.note(leaf_of(part))
+    file.discard(keep=True)
+
+
+CONTENT = random.Random(7).randbytes(450 * 40 + 7)
+
+
+@pytest.mark.parametrize("blocks", [1, 16, 39, 41])
+def test_what_has_come_is_there_for_another_try(tmp_path: Path, blocks: int) -> None:
+    left_behind(tmp_path, CONTENT, blocks)
+    (part,) = (tmp_path / HIDDEN).glob("*.part")
+    assert part.stat().st_size == min(blocks * 450, len(CONTENT)), "the rest of the room is free"
+    file = prepared(tmp_path, len(CONTENT))
+    assert len(file.leaves) == blocks * 32
+    for block in range(blocks, 41):
+        file.write(memoryview(CONTENT[block * 450 : (block + 1) * 450]), block * 450)
+    file.commit()
+    file.discard()
+    assert (tmp_path / "Yoda_a.mp4").read_bytes() == CONTENT
+    assert os.listdir(tmp_path / HIDDEN) == []
+
+
+def test_without_a_whole_block_nothing_is_kept(tmp_path: Path) -> None:
+    left_behind(tmp_path, CONTENT, 0)
+    assert os.listdir(tmp_path / HIDDEN) == []
+
+
+def test_what_is_not_kept_is_gone(tmp_path: Path) -> None:
+    left_behind(tmp_path, CONTENT, 5)
+    prepared(tmp_path, len(CONTENT)).discard()
+    assert os.listdir(tmp_path / HIDDEN) == []
+
+
+def test_of_another_size_nothing_is_taken_over(tmp_path: Path) -> None:
+    left_behind(tmp_path, CONTENT, 5)
+    file = prepared(tmp_path, len(CONTENT) + 1)
+    assert file.leaves == b""
+    file.discard()
+
+
+@pytest.mark.parametrize("what", ["data", "leaf", "shorter", "torn", "nothing"])
+def test_only_blocks_that_are_still_so_are_taken_over(tmp_path: Path, what: str) -> None:
+    """After a loss of power anything may stand there."""
+    left_behind(tmp_path, CONTENT, 20)
+    (part,), (record,) = (list((tmp_path / HIDDEN).glob(f"*.{end}")) for end in ("part", "leaves"))
+    head = record.read_bytes().index(b"\n") + 1
+    match what:
+        case "data":
+            with part.open("r+b") as file:
+                file.seek(7 * 450 + 449)
+                file.write(b"?")
+        case "leaf":
+            with record.open("r+b") as file:
+                file.seek(head + 7 * 32)
+                file.write(b"?")
+        case "shorter":
+            os.truncate(part, 8 * 450 - 1)
+        case "torn":
+            os.truncate(record, head + 8 * 32 - 1)
+        case _:
+            os.truncate(record, head - 1)
+    again = prepared(tmp_path, len(CONTENT))
+    assert len(again.leaves) // 32 == (0 if what == "nothing" else 7)
+    again.discard(keep=True)
+
+
+def test_the_record_of_a_killed_client_tells_most_of_its_blocks(tmp_path: Path) -> None:
+    file = prepared(tmp_path, len(CONTENT))
+    for block in range(20):
+        part = CONTENT[block * 450 : (block + 1) * 450]
+        file.write(memoryview(part), block * 450)
+        file.note(leaf_of(part))
+    script = tmp_path / HIDDEN  # as it lies there at this moment
+    for path in list(script.iterdir()):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    file.discard()
+    for path in list(tmp_path.glob("*.part")) + list(tmp_path.glob("*.leaves")):
+        path.rename(script / path.name)
+    assert len(prepared(tmp_path, len(CONTENT)).leaves) == 16 * 32
+
+
+def test_two_clients_in_one_directory_do_not_share_what_is_unfinished(tmp_path: Path) -> None:
+    left_behind(tmp_path, CONTENT, 5)
+    one, other = prepared(tmp_path, len(CONTENT)), prepared(tmp_path, len(CONTENT))
+    assert len(one.leaves) == 5 * 32
+    assert other.leaves == b""
+    other.write(memoryview(b"other"), 0)
+    assert one.read(0, 5) == CONTENT[:5]
+    one.discard()
+    other.commit()
+    other.discard()
+    assert (tmp_path / "Yoda_a.mp4").read_bytes()[:5] == b"other"
+
+
+def test_records_are_swept_too(tmp_path: Path) -> None:
+    left_behind(tmp_path, CONTENT, 5)
+    sweep(tmp_path, now=time.time() + KEPT + 1)
+    assert os.listdir(tmp_path / HIDDEN) == []

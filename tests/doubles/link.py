@@ -20,16 +20,15 @@ from toom_protocol.transfer.audience import Audience
 from toom_protocol.transfer.congestion import LossTolerant
 from toom_protocol.transfer.frames import Offer
 from toom_protocol.transfer.packets import (
-    CHUNK_SIZE,
-    HEADER_SIZE,
-    TAG_SIZE,
+    LARGEST_CHUNK,
     DataRun,
+    PacketType,
     chunks_in,
     decode_header,
 )
 from toom_protocol.transfer.patience import Control
 from toom_protocol.transfer.presenter import Presenter
-from toom_protocol.transfer.sealing import Seal
+from toom_protocol.transfer.sealing import ControlSeal, DataOpener, DataSealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +138,11 @@ class Pair:
         self.network = Network(self.seed, self.forward, back)
         self.control = LossTolerant(initial_rtt=1.0)  # until the first answer
         self.presenter = Presenter(
-            Offer(self.size, CHUNK_SIZE, self.filename), now=0.0, congestion=self._make_control
+            Offer(self.size, self.filename), now=0.0, congestion=self._make_control
         )
         self.audience = Audience(now=0.0)
         self.audience.receive_buffer = self.receive_buffer
-        self.written = bytearray(chunks_in(self.size, CHUNK_SIZE))
+        self.written = bytearray(chunks_in(self.size, LARGEST_CHUNK))
         self.presenter_events: list[Any] = []
         self.audience_events: list[Any] = []
         self.ended_at: dict[str, float] = {}
@@ -218,7 +217,7 @@ class Pair:
                 continue
             match event:
                 case audience_engine.Offered():
-                    self.audience.accept(now=self.now)
+                    self.audience.accept(LARGEST_CHUNK, now=self.now)
                 case audience_engine.Whole():
                     found = self.digest if self.digest_found is None else self.digest_found
                     self.audience.digested(found, now=self.now)
@@ -264,17 +263,29 @@ class BytePair(Pair):
     def __init__(self, content: bytes, seed: int, forward: Faults, key: bytes = b"k" * 32) -> None:
         self.content = content
         self.arrived = bytearray(len(content))
-        self.dropped = 0
-        self.presenter_seal = Seal(key, connection=9, from_presenter=True)
-        self.audience_seal = Seal(key, connection=9, from_presenter=False)
+        self.damaged = 0
+        numbers = {"connection": 9, "chunk_size": LARGEST_CHUNK}
+        self.sealer = DataSealer(key, **numbers)
+        self.opener = DataOpener(key, size=len(content), **numbers)
+        self.presenter_seal = ControlSeal(key, connection=9, speaker=PacketType.PRESENTER_CONTROL)
+        self.audience_seal = ControlSeal(
+            key[::-1], connection=9, speaker=PacketType.AUDIENCE_CONTROL
+        )
         super().__init__(len(content), seed, forward, digest=hashlib.sha256(content).digest())
 
+    @property
+    def dropped(self) -> int:
+        """Datagrams that were not genuine."""
+        return self.damaged + self.opener.dropped
+
     def carry_data(self, run: DataRun) -> None:
-        start, end = run.chunk * CHUNK_SIZE, (run.chunk + run.count) * CHUNK_SIZE
-        for datagram in self.presenter_seal.seal_chunks(
-            run.packet_number, run.chunk, self.content[start:end], CHUNK_SIZE
-        ):
-            self._carry(self.network.forward, datagram, self._datagram_arrives)
+        start, end = run.chunk * LARGEST_CHUNK, (run.chunk + run.count) * LARGEST_CHUNK
+        content = self.content[start:end]
+        self.sealer.content[: len(content)] = content
+        wire = self.sealer.seal(run.packet_number, run.chunk, len(content))
+        step = self.sealer.datagram_size
+        for at in range(0, len(wire), step):
+            self._carry(self.network.forward, bytes(wire[at : at + step]), self._datagram_arrives)
 
     def carry_control(self, item: Control, link: Link, deliver: Callable[[Control], None]) -> None:
         forward = link is self.network.forward
@@ -283,22 +294,20 @@ class BytePair(Pair):
         def open_and_deliver(datagram: bytes) -> None:
             try:
                 kind, _, number, _ = decode_header(datagram)
-                frames = seal.open_control(datagram)
+                frames = seal.unseal(datagram)
             except MalformedPacket:
-                self.dropped += 1
+                self.damaged += 1
             else:
                 deliver(Control(kind, number, frames))
 
-        self._carry(link, seal.seal_control(item.packet_number, item.frames), open_and_deliver)
+        self._carry(link, seal.seal(item.packet_number, item.frames), open_and_deliver)
 
     def _carry(self, link: Link, datagram: bytes, deliver: Callable[[bytes], None]) -> None:
         self.network.carry(link, link.damage(datagram), deliver)
 
     def _datagram_arrives(self, datagram: bytes) -> None:
-        if not self.presenter_seal.verifies(datagram):
-            self.dropped += 1
-            return
-        _, _, number, chunk = decode_header(datagram)
-        if self.take(number, chunk):
-            body = datagram[HEADER_SIZE:-TAG_SIZE]
-            self.arrived[chunk * CHUNK_SIZE : chunk * CHUNK_SIZE + len(body)] = body
+        buffer = memoryview(bytearray(datagram))
+        for run in self.opener.unseal(buffer, 0, len(buffer), len(buffer)):
+            if self.take(run.packet_number, run.chunk):
+                at = run.chunk * LARGEST_CHUNK
+                self.arrived[at : at + run.end] = self.opener.content[: run.end]

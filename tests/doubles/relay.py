@@ -44,6 +44,8 @@ class Relay:
         self._spoil = spoil
         self._stop_reader, self._stop = socket.socketpair()
         self.cut = False
+        self.carried = 0
+        """Bytes from left to right."""
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._thread.start()
 
@@ -83,6 +85,7 @@ class Relay:
             for sock in ready:
                 for datagram in self._taken(sock):
                     order += 1
+                    self.carried += len(datagram) if sock is left_sees else 0
                     due = time.monotonic() + self._delay
                     heapq.heappush(waiting, (due, order, *_leg(routes[sock], datagram)))
             while waiting and waiting[0][0] <= time.monotonic():

@@ -17,8 +17,8 @@ from typing import Final
 from toom_protocol.filenames import fault_in
 from toom_protocol.transfer.chunks import ChunkMap
 from toom_protocol.transfer.frames import (
-    DIGEST_SHA256,
-    SUITE_BLAKE2B_TAG,
+    DIGEST_BLAKE3_TREE,
+    SUITE_AES_256_GCM,
     VERSION,
     Abort,
     Accept,
@@ -30,11 +30,13 @@ from toom_protocol.transfer.frames import (
     Offer,
     Ping,
     Refuse,
+    Skip,
+    Skipped,
 )
 from toom_protocol.transfer.packets import (
-    MAX_CHUNK_SIZE,
+    BATCH,
     MAX_NUMBER,
-    MIN_CHUNK_SIZE,
+    SMALLEST_CHUNK,
     PacketType,
     chunks_in,
 )
@@ -76,6 +78,13 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """The first blocks of an earlier try are the file's, as many as this: the rest comes now."""
+
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
     """All chunks are here: the shell calls `digested`."""
 
@@ -103,7 +112,7 @@ class Failed:
     offer: Offer | None
 
 
-Event = Offered | Whole | Verified | Received | Expired | Failed
+Event = Offered | Resumed | Whole | Verified | Received | Expired | Failed
 
 
 class Audience:
@@ -114,6 +123,12 @@ class Audience:
         self.receive_buffer = 0
         """Bytes of kernel buffer that this transfer may count on; told in each answer."""
         self.chunks = ChunkMap(0)
+        self.chunk_size = 0
+        """Bytes of the file in a chunk; settled by `accept`."""
+        self._blocks = 0  # that are here of an earlier try
+        self._blocks_digest = b""
+        self._skipped: int | None = None  # how many of them are the file's; None: not known
+        self._skip_asked = False
         self.offer: Offer | None = None
         self._events: deque[Event] = deque()
         self._packet_number = 0
@@ -150,6 +165,8 @@ class Audience:
                     self._on_offer(frame, packet_number, now)
                 case Fin(digest):
                     self._on_fin(digest)
+                case Skip(blocks):
+                    self._on_skip(blocks)
                 case Abort(reason):
                     self._end(Failed(reason, self.offer), End(), LINGER_AFTER_END, now)
                 case _:
@@ -168,6 +185,8 @@ class Audience:
             return []
         if self.phase is not Phase.RECEIVING or chunk + count > self.chunks.total:
             return []
+        if self._skipped is None:  # nobody sends before it is settled what need not be sent
+            return []
         if packet_number + count > MAX_NUMBER:
             return []
         expected = self._ranges.end
@@ -184,11 +203,19 @@ class Audience:
         self._look_whether_whole()
         return pieces
 
-    def accept(self, *, now: float) -> None:
-        """The shell has room for the file; data may come."""
+    def accept(self, chunk_size: int, *, now: float, blocks: int = 0, digest: bytes = b"") -> None:
+        """The shell has room for the file; data may come, in chunks of so many bytes.
+
+        Args:
+            blocks: that it has of an earlier try, from the first one on; `Resumed` follows.
+            digest: over the leaves of these.
+        """
         if self.phase is Phase.OFFERED and self.offer is not None:
             self.phase = Phase.RECEIVING
-            self.chunks = ChunkMap(chunks_in(self.offer.size, self.offer.chunk_size))
+            self.chunk_size = chunk_size
+            self._blocks, self._blocks_digest = blocks, digest
+            self._skipped = None if blocks else 0
+            self.chunks = ChunkMap(chunks_in(self.offer.size, chunk_size))
             self._ack_due = now
 
     def refuse(self, reason: Reason, *, now: float) -> None:
@@ -258,12 +285,17 @@ class Audience:
         self._unacknowledged = 0
         delay = now - self._newest_arrival
         credit, buffer = self.chunks.credit, self.receive_buffer
-        ack = Ack(delay, credit, buffer, self._ranges.newest_first())
-        if self._echo is None:
-            return (ack,)
-        echo, arrival = self._echo
-        self._echo = None
-        return Accept(echo, now - arrival, credit, buffer), ack
+        answer: list[Frame] = [Ack(delay, credit, buffer, self._ranges.newest_first())]
+        if self._skip_asked and self._skipped is not None:
+            self._skip_asked = False
+            answer.insert(0, Skipped(self._skipped))
+        if self._echo is not None:
+            echo, arrival = self._echo
+            self._echo = None
+            had = self._blocks, self._blocks_digest
+            accept = Accept(echo, now - arrival, credit, buffer, self.chunk_size, *had)
+            answer.insert(0, accept)
+        return tuple(answer)
 
     def _on_offer(self, offer: Offer, packet_number: int, now: float) -> None:
         self._echo = (packet_number, now)
@@ -277,13 +309,24 @@ class Audience:
         else:
             self.refuse(fault, now=now)
 
+    def _on_skip(self, blocks: int) -> None:
+        if self.phase is not Phase.RECEIVING or blocks > self._blocks:
+            return
+        self._skip_asked = True
+        if self._skipped is None:
+            self._skipped = blocks
+            self.chunks.skip(blocks * BATCH)
+            self._events.append(Resumed(blocks))
+            self._look_whether_whole()
+
     def _on_fin(self, digest: bytes) -> None:
         if self._digest is None:
             self._digest = digest
         self._look_whether_whole()
 
     def _look_whether_whole(self) -> None:
-        if self.phase is Phase.RECEIVING and self.chunks.whole and self._digest is not None:
+        is_settled = self.phase is Phase.RECEIVING and self._skipped is not None
+        if is_settled and self.chunks.whole and self._digest is not None:
             self.phase = Phase.VERIFYING
             self._events.append(Whole())
 
@@ -307,11 +350,9 @@ class Audience:
 def _fault_in(offer: Offer) -> Reason | None:
     """Why an offer cannot be taken, whatever the audience's disk says (PROTOCOL 5.3)."""
     known = (offer.version, offer.digest, offer.suite)
-    if known != (VERSION, DIGEST_SHA256, SUITE_BLAKE2B_TAG):
+    if known != (VERSION, DIGEST_BLAKE3_TREE, SUITE_AES_256_GCM):
         return Reason.UNSUPPORTED
-    if not MIN_CHUNK_SIZE <= offer.chunk_size <= MAX_CHUNK_SIZE:
-        return Reason.UNSUPPORTED
-    if chunks_in(offer.size, offer.chunk_size) > MAX_NUMBER:
+    if chunks_in(offer.size, SMALLEST_CHUNK) > MAX_NUMBER:
         return Reason.TOO_LARGE
     if fault_in(offer.filename) is not None:
         return Reason.BAD_NAME

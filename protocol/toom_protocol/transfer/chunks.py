@@ -30,6 +30,10 @@ class ChunkMap:
     def whole(self) -> bool:
         return self.contiguous == self.total
 
+    def skip(self, count: int) -> None:
+        """Take the first `count` chunks for here, before any has come."""
+        self.contiguous = self._base = min(count, self.total)
+
     def add(self, chunk: int, count: int) -> list[tuple[int, int]]:
         """Take `count` chunks from `chunk` on; return the pieces of them that are new.
 

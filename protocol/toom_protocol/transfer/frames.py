@@ -14,9 +14,9 @@ from typing import Final
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer.reasons import Reason
 
-VERSION: Final = 1
-DIGEST_SHA256: Final = 1
-SUITE_BLAKE2B_TAG: Final = 1  # integrity by keyed BLAKE2b; 2 is kept for an AEAD (PROTOCOL 5.2)
+VERSION: Final = 2
+DIGEST_BLAKE3_TREE: Final = 2  # PROTOCOL 5.7
+SUITE_AES_256_GCM: Final = 2  # PROTOCOL 5.2
 DIGEST_SIZE: Final = 32
 MAX_RANGES: Final = 128  # acknowledged ranges in one frame: 1024 bytes, what a datagram holds
 MAX_OFFERED_NAME: Final = 1000  # bytes decoded at all; what is a bare name is judged elsewhere
@@ -31,11 +31,10 @@ class Offer:
     """The presenter has a file: everything the audience must know to say yes or no."""
 
     size: int
-    chunk_size: int
     filename: str
     version: int = VERSION
-    digest: int = DIGEST_SHA256
-    suite: int = SUITE_BLAKE2B_TAG
+    digest: int = DIGEST_BLAKE3_TREE
+    suite: int = SUITE_AES_256_GCM
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,9 @@ class Accept:
     delay: float  # seconds between that offer and this answer
     credit: int  # chunks below this number may be sent
     receive_buffer: int  # bytes the kernel holds for this transfer
+    chunk_size: int  # bytes; what the largest hello has shown that the path takes
+    blocks: int = 0  # that the audience has of an earlier try, from the first one on
+    digest: bytes = b""  # over their leaves; empty when there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,20 @@ class Fin:
 
 
 @dataclass(frozen=True, slots=True)
+class Skip:
+    """The presenter's answer to an ACCEPT with blocks: so many of them are the file's."""
+
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The audience goes on behind so many blocks: the rest may come."""
+
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The audience has verified the file and renamed it."""
 
@@ -94,7 +110,7 @@ class Ping:
     """I live; please say that you do."""
 
 
-Frame = Offer | Accept | Refuse | Ack | Fin | Done | Abort | End | Ping
+Frame = Offer | Accept | Refuse | Ack | Fin | Done | Abort | End | Ping | Skip | Skipped
 
 
 class Kind(enum.IntEnum):
@@ -109,11 +125,15 @@ class Kind(enum.IntEnum):
     ABORT = 7
     END = 8
     PING = 9
+    SKIP = 10
+    SKIPPED = 11
 
 
 _FRAME: Final = struct.Struct("!BH")  # kind, size of the body
-_OFFER: Final = struct.Struct("!BBBQH")  # version, digest, suite, size, chunk size; then the name
-_ACCEPT: Final = struct.Struct("!IIII")  # echo, delay in µs, credit, receive buffer
+_OFFER: Final = struct.Struct("!BBBQ")  # version, digest, suite, size; then the name
+_ACCEPT: Final = struct.Struct("!IIIIHI")
+# echo, delay in µs, credit, receive buffer, chunk size, blocks; then their digest
+_BLOCKS: Final = struct.Struct("!I")
 _ACK: Final = struct.Struct("!IIIB")  # delay in µs, credit, receive buffer, number of ranges
 _RANGE: Final = struct.Struct("!II")
 _MAX_U32: Final = 0xFFFFFFFF
@@ -154,11 +174,12 @@ def decode_frames(payload: bytes) -> tuple[Frame, ...]:
 
 def _encode_body(frame: Frame) -> tuple[Kind, bytes]:
     match frame:
-        case Offer(size, chunk_size, filename, version, digest, suite):
-            head = _OFFER.pack(version, digest, suite, size, chunk_size)
+        case Offer(size, filename, version, digest, suite):
+            head = _OFFER.pack(version, digest, suite, size)
             return Kind.OFFER, head + filename.encode("utf-8", "surrogatepass")
-        case Accept(echo, delay, credit, receive_buffer):
-            return Kind.ACCEPT, _ACCEPT.pack(echo, _microseconds(delay), credit, receive_buffer)
+        case Accept(echo, delay, credit, buffer, chunk_size, blocks, digest):
+            times = echo, _microseconds(delay)
+            return Kind.ACCEPT, _ACCEPT.pack(*times, credit, buffer, chunk_size, blocks) + digest
         case Refuse(reason):
             return Kind.REFUSE, bytes((reason,))
         case Ack(delay, credit, receive_buffer, ranges):
@@ -174,6 +195,10 @@ def _encode_body(frame: Frame) -> tuple[Kind, bytes]:
             return Kind.END, b""
         case Ping():
             return Kind.PING, b""
+        case Skip(blocks):
+            return Kind.SKIP, _BLOCKS.pack(blocks)
+        case Skipped(blocks):
+            return Kind.SKIPPED, _BLOCKS.pack(blocks)
 
 
 def _decode_body(kind: int, body: bytes) -> Frame | None:
@@ -181,8 +206,7 @@ def _decode_body(kind: int, body: bytes) -> Frame | None:
         case Kind.OFFER:
             return _decode_offer(body)
         case Kind.ACCEPT:
-            echo, delay, credit, receive_buffer = _ACCEPT.unpack(body)
-            return Accept(echo, delay * MICROSECOND, credit, receive_buffer)
+            return _decode_accept(body)
         case Kind.REFUSE:
             return Refuse(_decode_reason(body))
         case Kind.ACK:
@@ -199,16 +223,28 @@ def _decode_body(kind: int, body: bytes) -> Frame | None:
             return End()
         case Kind.PING:
             return Ping()
+        case Kind.SKIP:
+            return Skip(*_BLOCKS.unpack(body))
+        case Kind.SKIPPED:
+            return Skipped(*_BLOCKS.unpack(body))
         case _:
             return None
 
 
 def _decode_offer(body: bytes) -> Offer:
-    version, digest, suite, size, chunk_size = _OFFER.unpack_from(body)
+    version, digest, suite, size = _OFFER.unpack_from(body)
     name = body[_OFFER.size :]
     if len(name) > MAX_OFFERED_NAME:
         raise MalformedPacket(f"a name of {len(name)} bytes")
-    return Offer(size, chunk_size, name.decode("utf-8"), version, digest, suite)
+    return Offer(size, name.decode("utf-8"), version, digest, suite)
+
+
+def _decode_accept(body: bytes) -> Accept:
+    echo, delay, credit, buffer, chunk_size, blocks = _ACCEPT.unpack_from(body)
+    digest = body[_ACCEPT.size :]
+    if len(digest) != (DIGEST_SIZE if blocks else 0):
+        raise MalformedPacket(f"a digest of {len(digest)} bytes over {blocks} blocks")
+    return Accept(echo, delay * MICROSECOND, credit, buffer, chunk_size, blocks, digest)
 
 
 def _decode_ack(body: bytes) -> Ack:

@@ -25,8 +25,18 @@ from toom_protocol.transfer.frames import (
     Offer,
     Ping,
     Refuse,
+    Skip,
+    Skipped,
 )
-from toom_protocol.transfer.packets import MAX_NUMBER, DataRun, PacketType, chunks_in
+from toom_protocol.transfer.packets import (
+    BATCH,
+    CHUNK_SIZES,
+    LARGEST_DATAGRAM,
+    MAX_NUMBER,
+    DataRun,
+    PacketType,
+    chunks_in,
+)
 from toom_protocol.transfer.patience import (
     KEEP_ALIVE,
     LINGER,
@@ -42,9 +52,8 @@ from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.recovery import PERSISTENT_PROBES, Recovery
 from toom_protocol.transfer.timing import INITIAL_RTT
 
-# The kernel charges a datagram of 1200 bytes with about 2300 of its receive buffer; half of the
-# buffer is left for what arrives while the audience is not reading (PROTOCOL 5.6).
-BUFFER_PER_PACKET: Final = 2560  # bytes
+# The kernel charges a datagram with about twice its size of its receive buffer (PROTOCOL 5.6).
+BUFFER_PER_PACKET: Final = 2 * LARGEST_DATAGRAM  # bytes
 CATCH_UP: Final = (0.002, 0.020)  # seconds of pacing made up after a late wake-up: least and most
 
 
@@ -52,8 +61,17 @@ class Phase(enum.Enum):
     """Where the presenter stands."""
 
     OFFERING = enum.auto()
+    RESUMING = enum.auto()
     SENDING = enum.auto()
     ENDED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Resumable:
+    """The audience has the first blocks of an earlier try: the shell calls `resume`."""
+
+    blocks: int
+    digest: bytes  # over their leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +86,7 @@ class Failed:
     reason: Reason
 
 
-Event = Delivered | Failed
+Event = Resumable | Delivered | Failed
 
 
 class Presenter:
@@ -95,8 +113,10 @@ class Presenter:
         self.recovery = Recovery(now=now)
         self.next_chunk = 0
         """The first chunk that was never sent; chunks are first sent in order."""
+        self.chunk_size = 0
+        """Bytes of the file in a chunk; 0 until the audience has accepted."""
         self._offer = offer
-        self._total = chunks_in(offer.size, offer.chunk_size)
+        self._total = 0
         self._make_congestion = congestion or (lambda rtt: LossTolerant(initial_rtt=rtt, seed=seed))
         self._congestion = self._make_congestion(INITIAL_RTT)
         self._events: deque[Event] = deque()
@@ -109,6 +129,8 @@ class Presenter:
         self._next_send = now
         self._offers: dict[int, float] = {}
         self._offer_repeat = Repeat(now=now)
+        self._skip: Skip | None = None
+        self._skip_repeat: Repeat | None = None
         self._fin: Fin | None = None
         self._fin_repeat: Repeat | None = None
         self._farewell: Farewell | None = None
@@ -128,8 +150,13 @@ class Presenter:
             return
         for frame in frames:
             match frame:
-                case Accept() if self.phase is Phase.OFFERING:
-                    self._begin(frame, now)
+                case Accept(chunk_size=size) if self.phase is Phase.OFFERING:
+                    if size in CHUNK_SIZES:
+                        self._begin(frame, now)
+                case Skipped(blocks) if self.phase is Phase.RESUMING:
+                    if self._skip == Skip(blocks):
+                        self.next_chunk = min(blocks * BATCH, self._total)
+                        self.phase, self._next_send = Phase.SENDING, now
                 case Ack() if self.phase is Phase.SENDING:
                     self._on_ack(frame, now)
                 case Refuse(reason) | Abort(reason):
@@ -138,6 +165,12 @@ class Presenter:
                     self._end(Delivered(), End(), LINGER_AFTER_END, now)
                 case _:
                     pass  # a ping has been heard; the rest is not for a presenter
+
+    def resume(self, blocks: int, *, now: float) -> None:
+        """The shell has compared: the audience needs none of the first `blocks` blocks."""
+        if self.phase is Phase.RESUMING:
+            self._skip = Skip(blocks)
+            self._skip_repeat = Repeat(now=now)
 
     def digested(self, digest: bytes, *, now: float) -> None:
         """The shell has read the last chunk: the digest of the file, for FIN."""
@@ -167,6 +200,8 @@ class Presenter:
         if self.phase is Phase.OFFERING:
             return min(self._offer_repeat.due, self._heard + SILENCE)
         times = [self._heard + SILENCE, self._spoke + KEEP_ALIVE]
+        if self.phase is Phase.RESUMING:
+            return min(*times, self._skip_repeat.due) if self._skip_repeat else min(times)
         for time in (self.recovery.deadline(), self._data_time()):
             if time is not None:
                 times.append(time)
@@ -184,6 +219,8 @@ class Presenter:
             return [] if word is None else [self._control((word,), now)]
         if self.phase is Phase.OFFERING:
             return self._poll_offer(now)
+        if self.phase is Phase.RESUMING:
+            return self._poll_skip(now)
         if self._packet_number > MAX_NUMBER - 1024:  # a number never comes twice (PROTOCOL 5.1)
             self.abort(Reason.TOO_LARGE, now=now)
             return []
@@ -195,6 +232,12 @@ class Presenter:
         self._offers[self._packet_number] = now
         self._offer_repeat.said(now=now)
         return [self._control((self._offer,), now)]
+
+    def _poll_skip(self, now: float) -> list[DataRun | Control]:
+        if self._skip and self._skip_repeat and self._skip_repeat.due <= now:
+            self._skip_repeat.said(now=now)
+            return [self._control((self._skip,), now)]
+        return [self._control((Ping(),), now)] if now >= self._spoke + KEEP_ALIVE else []
 
     def _poll_data(self, now: float) -> list[DataRun | Control]:
         sending: list[DataRun | Control] = []
@@ -216,9 +259,14 @@ class Presenter:
         rtt = INITIAL_RTT if sent is None else max(now - sent - accept.delay, 1e-4)
         self.recovery.rtt.sample(rtt, ack_delay=0.0)
         self._congestion = self._make_congestion(rtt)
+        self.chunk_size = accept.chunk_size
+        self._total = chunks_in(self._offer.size, self.chunk_size)
         self._take_limits(accept.credit, accept.receive_buffer)
         self._next_send = now
         self.phase = Phase.SENDING
+        if accept.blocks:
+            self.phase = Phase.RESUMING
+            self._events.append(Resumable(accept.blocks, accept.digest))
 
     def _on_ack(self, ack: Ack, now: float) -> None:
         if ack.ranges and ack.ranges[0][1] > self._packet_number:
@@ -227,10 +275,12 @@ class Presenter:
         sample = self.recovery.on_ack(ack.ranges, ack.delay, now=now)
         if sample is not None:
             self._congestion.on_ack(sample)
+        elif ack.ranges:
+            self.recovery.hear()
 
     def _take_limits(self, credit: int, receive_buffer: int) -> None:
         self._credit = max(self._credit, min(credit, self._total))
-        self._buffer_share = max(receive_buffer // BUFFER_PER_PACKET // 2, 2)
+        self._buffer_share = max(receive_buffer // BUFFER_PER_PACKET, 2)
 
     def _on_timer(self, now: float) -> list[DataRun]:
         probes = []
@@ -264,7 +314,8 @@ class Presenter:
                 length = left
             batch.append(self._data(chunk, length, now))
             left -= length
-        fresh = min(left, self._credit - self.next_chunk)
+        # What is new ends where a block does: most blocks leave, and come, as one batch.
+        fresh = min(left, self._credit - self.next_chunk, BATCH - self.next_chunk % BATCH)
         if fresh > 0:
             self.next_chunk += fresh
             batch.append(self._data(self.next_chunk - fresh, fresh, now))

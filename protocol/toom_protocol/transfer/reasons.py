@@ -22,6 +22,8 @@ class Reason(enum.IntEnum):
     DIGEST_MISMATCH = 11
     UNSUPPORTED = 12
     TOO_LARGE = 13
+    NOT_ACCEPTED = 14
+    TOO_MANY = 15
 
     @classmethod
     def _missing_(cls, _value: object) -> Reason:

@@ -132,6 +132,13 @@ class Recovery:
             self.in_flight, newest.limited,
         )  # fmt: skip
 
+    def hear(self) -> None:
+        """The peer lives, although it has nothing new to say: the next probe need not wait long.
+
+        It may have stood still so long that all it acknowledges was given up here.
+        """
+        self.probes = 0
+
     def detect_losses(self, *, now: float) -> None:
         """Declare lost what the newest acknowledgement has overtaken for too long."""
         self._loss_time = None

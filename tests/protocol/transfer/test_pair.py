@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.doubles.link import BytePair, Faults, Pair
 from toom_protocol.transfer import audience, presenter
-from toom_protocol.transfer.packets import CHUNK_SIZE
+from toom_protocol.transfer.packets import LARGEST_CHUNK
 from toom_protocol.transfer.patience import SILENCE
 from toom_protocol.transfer.presenter import BUFFER_PER_PACKET
 from toom_protocol.transfer.reasons import Reason
@@ -38,7 +38,7 @@ def failures(pair: Pair) -> tuple[Reason, Reason]:
 
 @arrived
 @pytest.mark.parametrize("loss", [0.0, 0.01, 0.1, 0.3])
-@pytest.mark.parametrize("size", [0, 1, CHUNK_SIZE, CHUNK_SIZE + 1, 300_000])
+@pytest.mark.parametrize("size", [0, 1, LARGEST_CHUNK + 1, 300_000])
 def test_files_of_any_size_arrive(size: int, loss: float, seed: int) -> None:
     assert_arrived(Pair(size, seed, Faults(loss=loss, **ROUGH)).run())
 
@@ -81,8 +81,8 @@ def test_a_slow_and_shallow_link_is_survived() -> None:
 
 
 def test_a_small_receive_buffer_bounds_what_is_out() -> None:
-    """PROTOCOL 5.6: in flight <= pipe + half of the audience's buffer"""
-    pair = Pair(MEGABYTE, 9, Faults(delay=0.001), receive_buffer=20 * 2560)
+    """PROTOCOL 5.6: in flight <= pipe + what the audience's buffer holds"""
+    pair = Pair(MEGABYTE, 9, Faults(delay=0.001), receive_buffer=10 * BUFFER_PER_PACKET)
     most = 0
 
     def look(pair: Pair) -> None:
@@ -203,7 +203,7 @@ def test_a_lost_done_is_said_again() -> None:
     """PROTOCOL 5.7: the presenter learns of success although the first DONE was lost."""
 
     def cut(pair: Pair) -> None:
-        pair.network.back.cut = pair.audience.chunks.contiguous > 40 and pair.now < 5
+        pair.network.back.cut = pair.audience.chunks.contiguous > 30 and pair.now < 5
 
     pair = Pair(50_000, 4, on_step=cut).run()
     assert_arrived(pair)

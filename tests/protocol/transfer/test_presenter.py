@@ -11,16 +11,16 @@ from toom_protocol.transfer.frames import (
     Ping,
     Refuse,
 )
-from toom_protocol.transfer.packets import CHUNK_SIZE, MAX_NUMBER, DataRun
+from toom_protocol.transfer.packets import LARGEST_CHUNK, MAX_NUMBER, DataRun
 from toom_protocol.transfer.patience import Control
 from toom_protocol.transfer.presenter import Delivered, Failed, Phase, Presenter
 from toom_protocol.transfer.reasons import Reason
 
-ACCEPT = Accept(echo=0, delay=0.0, credit=1000, receive_buffer=1 << 20)
+ACCEPT = Accept(echo=0, delay=0.0, credit=1000, receive_buffer=1 << 20, chunk_size=LARGEST_CHUNK)
 
 
 def presenter(chunks: int = 100) -> Presenter:
-    return Presenter(Offer(chunks * CHUNK_SIZE, CHUNK_SIZE, "a.mp4"), now=0.0)
+    return Presenter(Offer(chunks * LARGEST_CHUNK, "a.mp4"), now=0.0)
 
 
 def accepted(chunks: int = 100, accept: Accept = ACCEPT) -> Presenter:
@@ -75,17 +75,17 @@ def test_the_first_round_trip_is_that_of_the_offer_answered() -> None:
     engine = presenter()
     engine.poll(now=0.0)
     engine.poll(now=0.1)
-    engine.receive(0, (Accept(1, 0.02, 10, 0),), now=0.15)
+    engine.receive(0, (Accept(1, 0.02, 10, 0, LARGEST_CHUNK),), now=0.15)
     assert round(engine.recovery.rtt.smoothed, 6) == 0.03
 
 
 def test_an_unknown_echo_is_no_measure() -> None:
-    engine = accepted(accept=Accept(77, 0.0, 10, 0))
+    engine = accepted(accept=Accept(77, 0.0, 10, 0, LARGEST_CHUNK))
     assert engine.recovery.rtt.smoothed == 0.1
 
 
 def test_no_chunk_is_sent_beyond_the_credit() -> None:
-    engine = accepted(accept=Accept(0, 0.0, 5, 1 << 20))
+    engine = accepted(accept=Accept(0, 0.0, 5, 1 << 20, LARGEST_CHUNK))
     engine.poll(now=0.01)
     engine.poll(now=0.02)
     assert engine.next_chunk == 5  # packets 1 to 5; the offer was 0
@@ -121,14 +121,14 @@ def test_done_before_the_digest_was_sent_is_not_believed() -> None:
     engine.receive(1, (Done(),), now=0.02)
     assert engine.next_event() is None
     engine.digested(bytes(32), now=0.03)
-    engine.receive(2, (Done(), Accept(0, 0.0, 1, 1), Ack(0.0, 1, 1, ())), now=0.04)
+    engine.receive(2, (Done(), Accept(0, 0.0, 1, 1, LARGEST_CHUNK), Ack(0.0, 1, 1, ())), now=0.04)
     assert engine.next_event() == Delivered()
     assert engine.next_event() is None
 
 
 def test_a_packet_number_never_comes_twice() -> None:
     """PROTOCOL 5.1: a transfer that would use up the numbers fails."""
-    offer = Offer(100 * CHUNK_SIZE, CHUNK_SIZE, "a.mp4")
+    offer = Offer(100 * LARGEST_CHUNK, "a.mp4")
     engine = Presenter(offer, now=0.0, first_packet_number=MAX_NUMBER - 1024)
     engine.poll(now=0.0)
     engine.receive(0, (ACCEPT,), now=0.01)
@@ -148,14 +148,14 @@ def test_an_abort_after_the_end_changes_nothing() -> None:
 
 
 def test_a_waiting_presenter_pings() -> None:
-    engine = accepted(accept=Accept(0, 0.0, 0, 0))
+    engine = accepted(accept=Accept(0, 0.0, 0, 0, LARGEST_CHUNK))
     assert engine.poll(now=1.0) == []
     assert sent_frames(engine.poll(now=2.5)) == [Ping()]
 
 
 def test_a_batch_is_cut_where_a_lost_run_is_longer() -> None:
     engine = Presenter(
-        Offer(200 * CHUNK_SIZE, CHUNK_SIZE, "a"),
+        Offer(200 * LARGEST_CHUNK, "a"),
         now=0.0,
         congestion=lambda rtt: LossTolerant(initial_rtt=rtt),
     )

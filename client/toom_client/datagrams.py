@@ -1,0 +1,140 @@
+"""The UDP socket of one client, with segmentation and receive offload where the kernel has them.
+
+Belongs here: sending and taking many datagrams with one system call, and what is done where that
+cannot be. Does not: what they say, whose they are (transfers).
+
+The kernel cuts what is sent at once into datagrams (UDP_SEGMENT) and joins what comes in a row
+(UDP_GRO): both are asked for, and both may be missing, in the kernel or on the way (udp(7)).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections import deque
+from contextlib import suppress
+from typing import Final
+
+SOL_UDP: Final = 17  # Linux, <linux/udp.h>; the socket module names none of them in Python 3.11
+UDP_SEGMENT: Final = 103
+UDP_GRO: Final = 104
+IP_MTU_DISCOVER: Final = 10  # <linux/in.h>
+IP_PMTUDISC_PROBE: Final = 3  # never fragment, and take no router's word: hellos probe the path
+LARGEST: Final = 1 << 16  # bytes that one read may give
+MAX_WAITING: Final = 64  # sends that may wait for the kernel before transfers must pause
+_SEGMENT: Final = struct.Struct("=H")
+_JOINED: Final = struct.Struct("=i")
+_ANCILLARY: Final = socket.CMSG_SPACE(_JOINED.size)
+_NO_OFFLOAD: Final = frozenset({errno.EIO, errno.EINVAL, errno.ENOPROTOOPT, errno.EOPNOTSUPP})
+
+Address = tuple[str, int]
+
+
+class Datagrams:
+    """Sends and takes datagrams; what the kernel does not take at once waits here."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Take over a bound socket."""
+        sock.setblocking(False)
+        self.socket: Final = sock
+        self.buffer: Final = memoryview(bytearray(LARGEST))
+        """Where `receive` puts what has come."""
+        self.unsent = 0  # datagrams that the system refused, as good as lost
+        self.why_unsent = ""
+        self._waiting: deque[tuple[bytes, int, Address]] = deque()
+        self.cuts = self._try(UDP_SEGMENT, 0)
+        """Whether the kernel cuts what is sent at once."""
+        self.joins = self._try(UDP_GRO, 1)
+        """Whether the kernel joins what comes in a row."""
+        self._try_probing()
+
+    @property
+    def path(self) -> str:
+        """Which offloads are in use, for the log."""
+        said = {True: "on", False: "off"}
+        return f"segmentation={said[self.cuts]} receive={said[self.joins]}"
+
+    @property
+    def waits(self) -> bool:
+        """Whether something waits for the kernel."""
+        return bool(self._waiting)
+
+    def receive(self) -> tuple[int, int, Address] | None:
+        """Take what came next: bytes in `buffer`, bytes of each datagram in it, where from.
+
+        Returns:
+            None when there is nothing more.
+
+        Raises:
+            OSError: the system tells of an earlier datagram; there may be more to take.
+        """
+        try:
+            size, ancillary, _, source = self.socket.recvmsg_into([self.buffer], _ANCILLARY)
+        except BlockingIOError:
+            return None
+        segment = size
+        for level, kind, data in ancillary:
+            if (level, kind) == (SOL_UDP, UDP_GRO) and len(data) >= _JOINED.size:
+                segment = _JOINED.unpack(data[: _JOINED.size])[0]
+        return size, max(segment, 1), source
+
+    def send(self, content: bytes | memoryview, segment: int, address: Address) -> None:
+        """Send datagrams of `segment` bytes that stand one behind the other; the last may be short.
+
+        They are copied where they must wait.
+        """
+        if self._waiting:
+            self._waiting.append((bytes(content), segment, address))
+            return
+        rest = self._send_now(content, segment, address)
+        if rest < len(content):
+            self._waiting.append((bytes(content[rest:]), segment, address))
+
+    def flush(self) -> None:
+        """Send what has waited, as far as the kernel takes it."""
+        while self._waiting:
+            content, segment, address = self._waiting[0]
+            rest = self._send_now(content, segment, address)
+            if rest < len(content):
+                self._waiting[0] = (content[rest:], segment, address)
+                return
+            self._waiting.popleft()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()
+
+    def _send_now(self, content: bytes | memoryview, segment: int, address: Address) -> int:
+        """Send; give how many bytes need no further care."""
+        done = 0
+        while done < len(content):
+            part = content if self.cuts else content[done : done + segment]
+            try:
+                if len(part) <= segment:
+                    self.socket.sendto(part, address)
+                else:
+                    size = [(SOL_UDP, UDP_SEGMENT, _SEGMENT.pack(segment))]
+                    self.socket.sendmsg([part], size, 0, address)
+            except BlockingIOError:
+                return done
+            except OSError as fault:
+                if len(part) > segment and fault.errno in _NO_OFFLOAD:
+                    self.cuts = False  # the route or its device cannot: one by one from now on
+                    continue
+                # No route, a firewall, too long for the path, an old ICMP message: as good as lost.
+                self.unsent += 1
+                self.why_unsent = str(fault)
+            done += len(part)
+        return done
+
+    def _try(self, option: int, value: int) -> bool:
+        try:
+            self.socket.setsockopt(SOL_UDP, option, value)
+        except OSError:
+            return False
+        return True
+
+    def _try_probing(self) -> None:
+        with suppress(OSError):  # else the kernel fragments what is too long: slower, it arrives
+            self.socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)

@@ -1,0 +1,72 @@
+"""Whose files this client takes, and how many (PROTOCOL 5.9).
+
+Belongs here: judging an offer before the disk is touched. Does not: whether there is room (files).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from toom_protocol.transfer.reasons import Reason
+
+AT_ONCE: Final = 64  # files on their way in; each takes a descriptor, and its part of the buffer
+_SIZE: Final = re.compile(r"([0-9]{1,15})([kMGT]?)", re.ASCII)
+_UNITS: Final = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the user of this client has said about files that come in.
+
+    Attributes:
+        accept: the names of those whose files are taken; None: everybody's (SPEC S12).
+        max_file_size: bytes; None: any size.
+        at_once: files on their way in at one time.
+    """
+
+    accept: frozenset[str] | None = None
+    max_file_size: int | None = None
+    at_once: int = AT_ONCE
+
+    def fault_in(self, presenter: str, size: int, under_way: int) -> Reason | None:
+        """Say why an offer is refused; None when it is not.
+
+        Args:
+            size: of the file in bytes.
+            under_way: files on their way in already.
+        """
+        if self.accept is not None and presenter not in self.accept:
+            return Reason.NOT_ACCEPTED
+        if self.max_file_size is not None and size > self.max_file_size:
+            return Reason.TOO_LARGE
+        return Reason.TOO_MANY if under_way >= self.at_once else None
+
+
+def parse_accept(text: str) -> frozenset[str] | None:
+    """Read `all`, `none`, or names with commas between.
+
+    Raises:
+        ValueError: an empty name.
+    """
+    if text == "all":
+        return None
+    if text == "none":
+        return frozenset()
+    names = text.split(",")
+    if not all(names):
+        raise ValueError(f"{text!r} is neither all nor none nor a list of names: Yoda,Han")
+    return frozenset(names)
+
+
+def parse_size(text: str) -> int:
+    """Read a number of bytes: `500k`, `20M`, `4G`, in powers of 1000.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no size: a number of bytes, or one with k, M, G or T")
+    return int(found[1]) * _UNITS[found[2]]

@@ -1,0 +1,150 @@
+"""Many datagrams with one system call, over real sockets; and without the kernel's help."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import select
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from toom_client.datagrams import SOL_UDP, UDP_GRO, UDP_SEGMENT, Datagrams
+from toom_client.tickets import bind_udp
+
+SEGMENT = 1452
+CONTENT = random.Random(1).randbytes(44 * SEGMENT + 100)
+
+
+class Picky(socket.socket):
+    """A socket whose kernel, or whose route, cannot do everything."""
+
+    refused: int = 0  # an errno, for sends that are to be cut
+    lacks: tuple[int, ...] = ()  # options
+    full = 0  # sends that find no room
+
+    def setsockopt(self, *arguments: Any) -> None:
+        if arguments[0] == SOL_UDP and arguments[1] in self.lacks:
+            raise OSError(errno.ENOPROTOOPT, os.strerror(errno.ENOPROTOOPT))
+        super().setsockopt(*arguments)
+
+    def sendmsg(self, *arguments: Any) -> int:
+        if self.refused:
+            raise OSError(self.refused, os.strerror(self.refused))
+        self._fill()
+        return super().sendmsg(*arguments)
+
+    def sendto(self, *arguments: Any) -> int:
+        self._fill()
+        return super().sendto(*arguments)
+
+    def _fill(self) -> None:
+        if self.full:
+            self.full -= 1
+            raise BlockingIOError
+
+
+def picky() -> Picky:
+    sock = Picky(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    return sock
+
+
+@pytest.fixture
+def there() -> Iterator[Datagrams]:
+    there = Datagrams(bind_udp(0))
+    yield there
+    there.close()
+
+
+def address_of(datagrams: Datagrams) -> tuple[str, int]:
+    return ("127.0.0.1", datagrams.socket.getsockname()[1])
+
+
+def taken(there: Datagrams, datagrams: int) -> list[bytes]:
+    """The next datagrams, one by one."""
+    found: list[bytes] = []
+    while len(found) < datagrams:
+        assert select.select([there.socket], [], [], 5)[0], f"{len(found)} of {datagrams} came"
+        while (arrival := there.receive()) is not None:
+            size, segment, _ = arrival
+            found += [
+                bytes(there.buffer[at : min(at + segment, size)]) for at in range(0, size, segment)
+            ]
+    return found
+
+
+def parts(content: bytes = CONTENT) -> list[bytes]:
+    return [content[at : at + SEGMENT] for at in range(0, len(content), SEGMENT)]
+
+
+def test_what_is_sent_at_once_comes_as_datagrams(there: Datagrams) -> None:
+    here = Datagrams(bind_udp(0))
+    here.send(CONTENT, SEGMENT, address_of(there))
+    assert taken(there, 45) == parts()
+    here.send(b"abc", 3, address_of(there))
+    assert taken(there, 1) == [b"abc"]
+    assert here.path.startswith("segmentation=o")
+    here.close()
+
+
+@pytest.mark.parametrize("lacks", [(UDP_SEGMENT,), (UDP_GRO,), (UDP_SEGMENT, UDP_GRO)])
+def test_a_kernel_without_offloads_is_good_enough(lacks: tuple[int, ...]) -> None:
+    ends = []
+    for _ in range(2):
+        sock = picky()
+        sock.lacks = lacks
+        ends.append(Datagrams(sock))
+    here, there = ends
+    here.send(CONTENT, SEGMENT, address_of(there))
+    assert taken(there, 45) == parts()
+    assert here.cuts is (UDP_SEGMENT not in lacks)
+    assert here.joins is (UDP_GRO not in lacks)
+    for end in ends:
+        end.close()
+
+
+@pytest.mark.parametrize("fault", [errno.EIO, errno.EINVAL])
+def test_a_route_that_cannot_cut_is_noticed_at_the_first_send(there: Datagrams, fault: int) -> None:
+    sock = picky()
+    sock.refused = fault
+    here = Datagrams(sock)
+    here.send(CONTENT, SEGMENT, address_of(there))
+    assert taken(there, 45) == parts()
+    assert here.path.startswith("segmentation=off")
+    assert here.unsent == 0
+    here.close()
+
+
+@pytest.mark.parametrize("lacks", [(), (UDP_SEGMENT,)])
+def test_what_finds_no_room_waits_and_keeps_its_order(
+    there: Datagrams, lacks: tuple[int, ...]
+) -> None:
+    sock = picky()
+    sock.lacks = lacks
+    here = Datagrams(sock)
+    sock.full = 2
+    content = bytearray(CONTENT)
+    here.send(memoryview(content), SEGMENT, address_of(there))
+    content[:] = bytes(len(content))  # the buffer serves the next batch already
+    here.send(b"last", 4, address_of(there))
+    assert here.waits
+    here.flush()
+    assert here.waits
+    here.flush()
+    assert not here.waits
+    assert taken(there, 46) == [*parts(), b"last"]
+    here.close()
+
+
+def test_what_the_system_refuses_is_lost_and_counted(there: Datagrams) -> None:
+    here = Datagrams(bind_udp(0))
+    here.send(bytes(70_000), 70_000, address_of(there))
+    assert here.unsent == 1
+    assert "too long" in here.why_unsent
+    here.send(b"abc", 3, address_of(there))
+    assert taken(there, 1) == [b"abc"]
+    here.close()

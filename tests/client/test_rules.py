@@ -1,0 +1,45 @@
+"""PROTOCOL 5.9: what the user says about files that come in."""
+
+import pytest
+
+from toom_client.rules import parse_accept, parse_size
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("all", None),
+        ("none", frozenset()),
+        ("Yoda", {"Yoda"}),
+        ("Yoda,Obi-wan", {"Yoda", "Obi-wan"}),
+    ],
+)
+def test_whose_files(text: str, names: set[str] | None) -> None:
+    assert parse_accept(text) == names
+
+
+@pytest.mark.parametrize("text", ["", ",", "Yoda,", ",Yoda", "Yoda,,Han"])
+def test_an_empty_name_is_no_name(text: str) -> None:
+    with pytest.raises(ValueError, match="list of names"):
+        parse_accept(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("1500", 1500),
+        ("500k", 500_000),
+        ("20M", 20 * 10**6),
+        ("4G", 4 * 10**9),
+        ("1T", 10**12),
+    ],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "k", "-1", "1.5G", "4 G", "4GB", "٣", "1" * 16])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(ValueError, match="is no size"):
+        parse_size(text)
