@@ -18,8 +18,9 @@ from toom_scenarios.bench import (
     wire,
 )
 from toom_scenarios.bench.document import Row
-from toom_scenarios.bench.generator import COMPILERS, Generator, Measured, Talk
+from toom_scenarios.bench.generator import Generator, Measured, Talk
 from toom_scenarios.bench.logouts import Price
+from toom_scenarios.compiler import COMPILERS
 from toom_scenarios.deadline import Deadline, wait_for
 from toom_scenarios.errors import Broken
 

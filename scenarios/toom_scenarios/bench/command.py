@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
 ROUNDS: Final = 3
 SERVER_ROUNDS: Final = 5
+TRANSFER_ROUNDS: Final = 5
 MOST_ROUNDS: Final = 100
 # What `--only` takes, here so that other verbs need not load the benchmarks; a test compares them.
 PARTS: Final = ("speed", "memory", "reading", "start", "logouts", "fairness")
 CONNECTIONS: Final = (1, 50, 200, 1000, 5000)
+TRANSFERS: Final = (
+    *("loopback", "veth", "bridge", "ordinary", "100M-0", "100M-0.1", "100M-1", "100M-5"),
+    *("20M-2", "bursts", "two", "four", "cubic"),
+)
 SOAK_SECONDS: Final = 600
 SOAK_RATE: Final = 2000
 
@@ -62,6 +67,23 @@ def add_bench(verbs: Any, jobs: Callable[[str], int]) -> None:
     )
     _add_common(server)
     server.set_defaults(act=_server)
+    transfer = kinds.add_parser(
+        "transfer", help="a file from terminal to terminal, against TCP, TLS, QUIC and UFTP"
+    )
+    transfer.add_argument(
+        "--rounds", type=_count(MOST_ROUNDS), default=TRANSFER_ROUNDS, metavar="N"
+    )
+    transfer.add_argument(
+        "--only",
+        choices=TRANSFERS,
+        action="append",
+        default=[],
+        metavar="CASE",
+        help=f"measure this alone; may be repeated: {', '.join(TRANSFERS)}",
+    )
+    transfer.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the figures, too")
+    _add_common(transfer, "in memory")
+    transfer.set_defaults(act=_transfer)
     soak = kinds.add_parser("soak", help="whether the server stays as it was under thousands")
     soak.add_argument("--seconds", type=_count(86_400), default=SOAK_SECONDS, metavar="N")
     soak.add_argument("--connections", type=_count(5000), default=5000, metavar="N")
@@ -76,9 +98,12 @@ def add_bench(verbs: Any, jobs: Callable[[str], int]) -> None:
     soak.set_defaults(act=_soak)
 
 
-def _add_common(bench: argparse.ArgumentParser) -> None:
+def _add_common(bench: argparse.ArgumentParser, default: str = "/tmp") -> None:
     bench.add_argument(
-        "--directory", type=Path, metavar="DIR", help="on the disk that is meant (default: /tmp)"
+        "--directory",
+        type=Path,
+        metavar="DIR",
+        help=f"on the disk that is meant (default: {default})",
     )
     bench.add_argument("--json", action="store_true", help="the figures as JSON on stdout")
     bench.add_argument("--check", action="store_true", help="status 1 when a goal is missed")
@@ -136,6 +161,18 @@ def _server(options: argparse.Namespace) -> Status:
 
     rows, more = measure(options.rounds, options.directory, _tell, options.only)
     return _conclude("server", options.rounds, rows, more, options)
+
+
+def _transfer(options: argparse.Namespace) -> Status:
+    from .transfer import plot, rounds
+
+    if options.plot is not None:
+        plot.check()
+    rows, more = rounds.measure(options.rounds, options.directory, _tell, options.only)
+    if options.plot is not None:
+        plot.plot(options.plot, rows, more["seconds"])
+        _tell(f"drawn: {options.plot}")
+    return _conclude("transfer", options.rounds, rows, more, options)
 
 
 def _soak(options: argparse.Namespace) -> Status:

@@ -6,7 +6,6 @@ Belongs here: the program generator.c and its input. Does not: which servers it 
 from __future__ import annotations
 
 import json
-import shutil
 import struct
 import subprocess
 import tempfile
@@ -16,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ..compiler import compile_c
 from ..errors import Broken
 
 FILES: Final = ("generator.c", "framing.c", "histogram.c", "echo.c")
 SOURCES: Final = tuple(Path(__file__).with_name(name) for name in FILES)
-COMPILERS: Final = ("cc", "gcc", "clang")
-COMPILE_LIMIT: Final = 120.0  # seconds
 SETTLING: Final = 180.0  # seconds that logging in and the last answers may take, on a busy host
 FAREWELL: Final = 5.0  # seconds that an echo server has to end
 CORE: Final = 1  # on which it runs; servers run on core 0
@@ -60,16 +58,8 @@ class Generator:
         Raises:
             Broken: there is no compiler, or it refuses.
         """
-        compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
-        if compiler is None:
-            raise Broken("the load generator needs a C compiler: sudo apt-get install gcc")
         self._program = str(folder / "generator")
-        command = [compiler, "-O2", "-o", self._program, *map(str, SOURCES)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=COMPILE_LIMIT, check=False
-        )
-        if done.returncode:
-            raise Broken(f"{SOURCES[0].name} does not compile: {done.stderr[-500:].strip()}")
+        compile_c("the load generator", SOURCES, Path(self._program))
 
     def load(
         self,

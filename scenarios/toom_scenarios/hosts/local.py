@@ -100,6 +100,24 @@ class LocalMachine:
             else whole
         )
 
+    def start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Start a program without a terminal, in the working directory, with pipes to all three.
+
+        Raises:
+            Broken: it cannot be found or executed.
+        """
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            self._argv(command),
+            cwd=self.directory,
+            env=host_environment(self._home),
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+
     def open(self, command: Sequence[str], environment: Mapping[str, str]) -> PtyCarrier:
         return PtyCarrier(
             self._argv(command),
@@ -228,6 +246,17 @@ class LocalNetwork:
         except namespaces.NamespaceError as error:
             raise namespaces.broken(error) from error
         return made
+
+    @property
+    def switch(self) -> namespaces.Switch:
+        """What joins its hosts, for who makes further ways between them.
+
+        Raises:
+            Broken: it has no host with a namespace yet.
+        """
+        if self._switch is None:
+            raise Broken("there are no network namespaces to join")
+        return self._switch
 
     def machines(self, names: Sequence[str], disk: int | None = None) -> list[Machine]:
         return [self.machine(name, disk) for name in names]

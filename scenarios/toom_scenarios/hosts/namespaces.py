@@ -107,10 +107,14 @@ class Switch:
         address = (
             f"{PREFIX}.{number}" if number < 255 else f"10.44.{number // 250}.{number % 250 + 1}"
         )
-        bound = self._folder / f"net-{name}"
-        words = [str(bound), f"port{number}", f"{address}/{PREFIX_LENGTH}"]
+        bound = self.bound(name)
+        words = [bound, f"port{number}", f"{address}/{PREFIX_LENGTH}"]
         self._do(["sh", "-ec", CONNECT, "sh", *words])
-        return str(bound), address
+        return bound, address
+
+    def bound(self, name: str) -> str:
+        """The file to which a host's namespace is bound, for processes of the stage."""
+        return str(self._folder / f"net-{name}")
 
     def mount_disk(self, directory: str, size: int) -> Path:
         """Give a directory a disk of its own, which nobody outside sees and which is gone with the
