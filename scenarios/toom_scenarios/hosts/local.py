@@ -115,7 +115,7 @@ class LocalMachine:
             stdout=pipe,
             stderr=pipe,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=None if self._entry else die_with_parent,  # as in `run`
         )
 
     def open(self, command: Sequence[str], environment: Mapping[str, str]) -> PtyCarrier:

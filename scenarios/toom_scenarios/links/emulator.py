@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from ..compiler import compile_c
 from ..errors import Broken
-from ..hosts.pty import die_with_parent
 from .description import Link
 
 FILES: Final = ("emulator.c", "engine.c", "wire.c", "flows.c")
@@ -50,7 +49,6 @@ class Emulator:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=die_with_parent,
         )
         try:
             self._answer()

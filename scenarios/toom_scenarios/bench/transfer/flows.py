@@ -14,11 +14,11 @@ from typing import Final, Protocol
 from ...deadline import pause
 from ...errors import Broken
 from ...links.counters import TCP, UDP, Flow
-from ...links.path import LinkPath
 from ..document import Figures, Goal, Row
 from .cases import SECONDS, SETTLED, Case, Shared
 from .course import BACK, Course
 from .peers import CUBIC, Errand, flood
+from .runs import Laid
 from .words import OF_ALL
 
 CUBIC_AT_LEAST: Final = 0.4  # of the link beside one of ours, over 30 s
@@ -28,7 +28,7 @@ ALIKE: Final = (0.45, 0.55)  # share of one of two: within 10 % of half
 class Paths(Protocol):
     """Who has paths, and takes notes."""
 
-    def path(self, case: Case | Shared, seed: int) -> AbstractContextManager[LinkPath | None]: ...
+    def path(self, case: Case | Shared, seed: int) -> AbstractContextManager[Laid]: ...
     def note(self, words: str) -> None: ...
 
 
@@ -56,7 +56,8 @@ def measure(case: Shared, rounds: int, bench: Paths, course: Course) -> list[Tog
 
 
 def _round(case: Shared, number: int, bench: Paths, course: Course) -> Together:
-    with bench.path(case, number) as path, ExitStack() as stack:
+    with bench.path(case, number) as laid, ExitStack() as stack:
+        path = laid.link
         assert path is not None
         pairs = [stack.enter_context(course.pair(each)) for each in range(case.ours)]
         path.begin()
@@ -74,7 +75,9 @@ def _round(case: Shared, number: int, bench: Paths, course: Course) -> Together:
     mine = [_largest(counters.of_protocol(UDP, pair.audience.udp_port)) for pair in pairs]
     others = [_largest(counters.of_protocol(TCP))] if case.cubic else []
     since = mine[0].first
-    told = Together(counters.shares([*mine, *others], since, SECONDS), counters.trouble())
+    told = Together(
+        counters.shares([*mine, *others], since, SECONDS), laid.trouble or counters.trouble()
+    )
     shares = ", ".join(f"{told.share(flow):.2f}" for flow in range(len(told.shares)))
     bench.note(f"round {number}, {case.name}: {shares}" + f"; {told.trouble}" * bool(told.trouble))
     return told
