@@ -217,6 +217,7 @@ def test_a_file_really_crosses_the_link(small: None, tmp_path: Path) -> None:
     assert 0 < rows[0].peers[CUBIC].median < 1
     assert 400 < more["packets"]["100M-0"][OURS] <= 1500
     assert more["packets"]["100M-0"][CUBIC] == 1500
+    assert 0 <= more["late"]["100M-0"][OURS] <= 1
     assert list(tmp_path.iterdir()) == []
 
 

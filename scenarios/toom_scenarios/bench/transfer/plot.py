@@ -86,8 +86,9 @@ def _bars(axis: Any, title: str, rows: Sequence[Row], *, logarithmic: bool) -> N
             value = f"{figures.median:.0f}" if logarithmic else f"{figures.median:.2f}"
             axis.annotate(
                 f"{name} {value}",
-                (figures.max, at),
-                xytext=(4, 0),
+                (1.0, at),  # in a column of its own, where no line crosses it
+                xycoords=("axes fraction", "data"),
+                xytext=(8, 0),
                 textcoords="offset points",
                 va="center",
                 fontsize=8,
@@ -102,9 +103,9 @@ def _bars(axis: Any, title: str, rows: Sequence[Row], *, logarithmic: bool) -> N
     if logarithmic:
         axis.set_xscale("log")
         most = max(max([row.ours.max, *(peer.max for peer in row.peers.values())]) for row in rows)
-        axis.set_xlim(10, most * 4)
+        axis.set_xlim(10, most * 1.1)
     else:
-        axis.set_xlim(0, 1.25 * FULL)
+        axis.set_xlim(0, FULL)
     axis.set_title(title + ("" if logarithmic else "; dotted: the goal"), loc="left")
     axis.grid(axis="x", alpha=0.3)
     axis.set_axisbelow(True)

@@ -25,6 +25,7 @@ from .runs import Found, Laid, Run
 from .words import MBIT, OF_IDEAL, OURS
 
 VOID_BELOW: Final = 0.90  # of the ideal for TCP BBR without loss: the host is busy
+LATE_DECIMALS: Final = 4
 FEW: Final = 3  # rounds of the cases in which several share a link
 PROBES: Final = 3  # tries to find an idle link as it was described: somebody else may be busy
 
@@ -176,15 +177,20 @@ def measure(
         "hash": HASH,
         "missing": missing,
         "notes": bench.notes,
-        "packets": {each.case.key: _largest(each) for each in chosen if each.case.link},
+        "packets": _most(chosen, lambda run: run.largest),
+        "late": _most(chosen, lambda run: round(run.late, LATE_DECIMALS)),
         "seconds": {key: [one.shares for one in told] for key, told in together.items()},
     }
     return rows, more
 
 
-def _largest(found: Found) -> dict[str, int]:
-    """Bytes of the largest packet of each."""
+def _most(found: Sequence[Found], value: Callable[[Run], float]) -> dict[str, dict[str, float]]:
+    """The largest value of all rounds, of each on each link."""
     return {
-        name: max(run.largest for run in runs if run is not None)
-        for name, runs in found.runs.items()
+        each.case.key: {
+            who: max(value(run) for run in runs if run is not None)
+            for who, runs in each.runs.items()
+        }
+        for each in found
+        if each.case.link
     }

@@ -29,12 +29,14 @@ class Run:
         seconds: that it took; None: too many.
         queue: mean queue as a share of the buffer, on emulated links.
         largest: bytes of the largest packet there.
+        late: share of packets that the emulator let go over a millisecond late.
         trouble: why it says nothing; "": it does.
     """
 
     seconds: float | None
     queue: float = 0.0
     largest: int = 0
+    late: float = 0.0
     trouble: str = ""
 
 
@@ -71,6 +73,7 @@ class Laid:
             None if took is None else took.ended - min(flow.first for flow in mine),
             counters.there.queue_mean / self.link.link.there.queue,
             max(flow.largest for flow in mine),
+            counters.late / max(1, counters.sent),
             self.trouble or counters.trouble(),
         )
 
