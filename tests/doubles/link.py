@@ -17,7 +17,7 @@ from typing import Any
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer import audience as audience_engine
 from toom_protocol.transfer.audience import Audience
-from toom_protocol.transfer.congestion import LossTolerant
+from toom_protocol.transfer.congestion import RateBased
 from toom_protocol.transfer.frames import Offer
 from toom_protocol.transfer.packets import (
     LARGEST_CHUNK,
@@ -136,7 +136,7 @@ class Pair:
     def __post_init__(self) -> None:
         back = self.back if self.back is not None else self.forward
         self.network = Network(self.seed, self.forward, back)
-        self.control = LossTolerant(initial_rtt=1.0)  # until the first answer
+        self.control = RateBased(initial_rtt=1.0)  # until the first answer
         self.presenter = Presenter(
             Offer(self.size, self.filename), now=0.0, congestion=self._make_control
         )
@@ -149,8 +149,8 @@ class Pair:
         self.presenter_lives = self.audience_lives = True
         self._digested = False
 
-    def _make_control(self, rtt: float) -> LossTolerant:
-        self.control = LossTolerant(initial_rtt=rtt)
+    def _make_control(self, rtt: float) -> RateBased:
+        self.control = RateBased(initial_rtt=rtt)
         return self.control
 
     @property

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from toom_protocol.transfer.congestion import CongestionControl, LossTolerant
+from toom_protocol.transfer.congestion import CongestionControl, RateBased
 from toom_protocol.transfer.frames import (
     Abort,
     Accept,
@@ -37,6 +37,7 @@ from toom_protocol.transfer.packets import (
     PacketType,
     chunks_in,
 )
+from toom_protocol.transfer.pacing import next_send
 from toom_protocol.transfer.patience import (
     KEEP_ALIVE,
     LINGER,
@@ -54,7 +55,6 @@ from toom_protocol.transfer.timing import INITIAL_RTT
 
 # The kernel charges a datagram with about twice its size of its receive buffer (PROTOCOL 5.6).
 BUFFER_PER_PACKET: Final = 2 * LARGEST_DATAGRAM  # bytes
-CATCH_UP: Final = (0.002, 0.020)  # seconds of pacing made up after a late wake-up: least and most
 
 
 class Phase(enum.Enum):
@@ -117,7 +117,7 @@ class Presenter:
         """Bytes of the file in a chunk; 0 until the audience has accepted."""
         self._offer = offer
         self._total = 0
-        self._make_congestion = congestion or (lambda rtt: LossTolerant(initial_rtt=rtt, seed=seed))
+        self._make_congestion = congestion or (lambda rtt: RateBased(initial_rtt=rtt, seed=seed))
         self._congestion = self._make_congestion(INITIAL_RTT)
         self._events: deque[Event] = deque()
         self._packet_number = first_packet_number
@@ -320,10 +320,12 @@ class Presenter:
             self.next_chunk += fresh
             batch.append(self._data(self.next_chunk - fresh, fresh, now))
             left -= fresh
-        low, high = CATCH_UP
-        late = max(low, min(self.recovery.rtt.smoothed / 4, high))
-        self._next_send = (
-            max(self._next_send, now - late) + (count - left) / self._congestion.pacing_rate
+        self._next_send = next_send(
+            self._next_send,
+            now=now,
+            count=count - left,
+            rate=self._congestion.pacing_rate,
+            smoothed=self.recovery.rtt.smoothed,
         )
         return batch
 

@@ -5,7 +5,9 @@ rate. Does not: how much may be sent (congestion), what a chunk holds. A run is 
 sent at once; it is split only where an acknowledgement has a gap, so no object per packet exists.
 
 Source: RFC 8985 6 (time, reordering window), RFC 9002 6.1 (packets), 6.2 (probes), 7.6 (persistent
-congestion); draft-cheng-iccrg-delivery-rate-estimation (samples).
+congestion); draft-cheng-iccrg-delivery-rate-estimation (samples). RFC 8985 6.1 orders packets by
+time and then by number; here numbers ascend with time, and a run has one time for all of its
+packets, so everywhere "sent before" is "has a smaller number".
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from toom_protocol.transfer.timing import RoundTrip
 
 PACKET_THRESHOLD: Final = 3  # packets; RFC 9002 6.1.1
 MIN_REORDERING_WINDOW: Final = 0.001  # seconds; kGranularity, RFC 9002 6.1.2
-MAX_REORDERING_STEPS: Final = 4  # quarters of the smallest round trip; RFC 8985 6.2 step 4
-PERSISTENT_PROBES: Final = 3  # unanswered in a row; RFC 9002 7.6
+REORDERING_PERSISTS: Final = 16  # loss episodes; RFC 8985 6.2 step 4, RACK.reo_wnd_persist
+PERSISTENT_PROBES: Final = 3  # unanswered in a row: seven timeouts; RFC 9002 7.6.1 says three
 REMEMBERED_LOSSES: Final = 64  # runs in which a late acknowledgement is looked for
 SPURIOUS_MEMORY: Final = 1.0  # seconds
 
@@ -62,6 +64,10 @@ class Sample:
     delivered: int  # packets delivered now
     in_flight: int  # packets
     limited: bool
+    smoothed: float  # seconds, the smoothed round trip
+    lost_sent_at: float = -math.inf  # when the newest of the lost packets was sent
+    marked: int = 0  # of the acknowledged packets, those that came with a congestion mark (ECN)
+    spurious: int = 0  # packets declared lost earlier that have arrived after all
 
 
 class Recovery:
@@ -83,10 +89,14 @@ class Recovery:
         self._first_sent = now
         self._last_sent = now
         self._loss_time: float | None = None
-        self._lost_unreported = 0
+        self._lost_unreported = self._spurious_unreported = 0
+        self._lost_sent_at = -math.inf
+        self._marked = 0
         self._reordering_seen = False
         self._reordering_steps = 1
         self._steps_raised = -math.inf
+        self._steps_last = 0  # loss episodes until the steps are forgotten
+        self._episode_end = -1  # losses up to this number belong to one episode
         self._declared: deque[Range] = deque(maxlen=REMEMBERED_LOSSES)
         self._declared_time = -math.inf
 
@@ -107,8 +117,15 @@ class Recovery:
         self._largest_sent = end - 1
         self._last_sent = now
 
-    def on_ack(self, ranges: tuple[Range, ...], delay: float, *, now: float) -> Sample | None:
-        """Take an acknowledgement; None when it says nothing new about data packets."""
+    def on_ack(
+        self, ranges: tuple[Range, ...], delay: float, *, now: float, marked: int = 0
+    ) -> Sample | None:
+        """Take an acknowledgement; None when it says nothing new about data packets.
+
+        Args:
+            marked: data packets that came with a congestion mark since the transfer began, as
+                the audience counts them (RFC 9000 19.3.2); a smaller count than before is old.
+        """
         if not ranges:
             return None
         self._look_for_spurious(ranges, now)
@@ -127,9 +144,13 @@ class Recovery:
         self._first_sent = newest.time
         self.detect_losses(now=now)
         lost, self._lost_unreported = self._lost_unreported, 0
+        spurious, self._spurious_unreported = self._spurious_unreported, 0
+        newly_marked = min(max(marked - self._marked, 0), acked)
+        self._marked = max(self._marked, marked)
         return Sample(
             now, acked, lost, rate, rtt, newest.time, newest.delivered, self.delivered,
-            self.in_flight, newest.limited,
+            self.in_flight, newest.limited, self.rtt.smoothed, self._lost_sent_at, newly_marked,
+            spurious,
         )  # fmt: skip
 
     def hear(self) -> None:
@@ -164,14 +185,16 @@ class Recovery:
     def reordering_window(self) -> float:
         """Seconds that a packet may come late beyond a round trip; RFC 8985 6.2 step 4."""
         quarter = 0.0 if math.isinf(self.rtt.minimum) else self.rtt.minimum / 4
-        return max(self._reordering_steps * quarter, MIN_REORDERING_WINDOW)
+        window = min(self._reordering_steps * quarter, self.rtt.smoothed)
+        return max(window, MIN_REORDERING_WINDOW)
 
     def deadline(self) -> float | None:
-        """When `on_timer` must be called."""
+        """When `on_timer` must be called; no probe while a loss is due (RFC 9002 6.2.1)."""
         if not self.in_flight:
             return None
-        probe = self._last_sent + self.rtt.probe_timeout(self.probes)
-        return probe if self._loss_time is None else min(self._loss_time, probe)
+        if self._loss_time is not None:
+            return self._loss_time
+        return self._last_sent + self.rtt.probe_timeout(self.probes)
 
     def on_timer(self, *, now: float) -> list[int]:
         """Handle a deadline that has passed.
@@ -182,7 +205,9 @@ class Recovery:
         if self._loss_time is not None and self._loss_time <= now:
             self.detect_losses(now=now)
             return []
-        if not self.in_flight or now < self._last_sent + self.rtt.probe_timeout(self.probes):
+        if self._loss_time is not None or not self.in_flight:
+            return []
+        if now < self._last_sent + self.rtt.probe_timeout(self.probes):
             return []
         self.probes += 1
         self._last_sent = now
@@ -193,13 +218,23 @@ class Recovery:
     def give_up_in_flight(self, *, now: float) -> None:
         """Persistent congestion: everything that is out is lost (RFC 9002 7.6).
 
+        But for what has left at this very moment, the probes: were they given up too, no answer
+        to them would be heard, and a path that lets no more than them through would never be left.
+
+        RFC 9002 asks for an acknowledgement that shows both ends of a period lost; here the period
+        is one in which nothing was acknowledged at all, so it needs no such witness.
         The next sample says nothing of it: the controller begins afresh, and would take it for
         congestion that it has caused.
         """
-        while self._runs:
+        while self._runs and self._runs[0].time < now:
             self._declare(self._runs.popleft(), now)
+        self._delivered_time = self._first_sent = now
+        for probe in self._runs:  # their rate is not to be taken over the silence before them
+            probe.delivered_time = probe.first_sent = now
         self._loss_time = None
-        self._lost_unreported = 0
+        self._lost_unreported = self._spurious_unreported = 0
+        self._lost_sent_at = -math.inf
+        self.rtt.forget_minimum()
 
     def _remove(self, ranges: tuple[Range, ...]) -> tuple[int, SentRun | None, int]:
         """Take the acknowledged packets out; return their number, the newest run and number."""
@@ -232,6 +267,12 @@ class Recovery:
         self.in_flight -= count
         self.lost_total += count
         self._lost_unreported += count
+        self._lost_sent_at = max(self._lost_sent_at, run.time)
+        if run.start > self._episode_end:
+            self._episode_end = self._largest_sent
+            self._steps_last -= 1
+            if self._steps_last < 0:
+                self._reordering_steps = 1
         self._declared.append((run.start, run.end))
         self._declared_time = now
         self.retransmit.append((run.chunk, count))
@@ -241,23 +282,31 @@ class Recovery:
         if not self._declared or now - self._declared_time > SPURIOUS_MEMORY:
             return
         index = len(ranges) - 1
-        kept = []
+        late, kept = 0, []
         for start, end in sorted(self._declared):
-            while index >= 0 and ranges[index][1] <= start:
-                index -= 1
-            if index >= 0 and ranges[index][0] < end:
-                self._on_spurious(end - start, now)
-            else:
-                kept.append((start, end))
-        if len(kept) != len(self._declared):
+            cursor = start
+            while cursor < end:
+                while index >= 0 and ranges[index][1] <= cursor:
+                    index -= 1
+                low, high = ranges[index] if index >= 0 else (end, end)
+                upto = min(high if low <= cursor else low, end)
+                if low <= cursor:
+                    late += upto - cursor
+                else:
+                    kept.append((cursor, upto))
+                cursor = upto
+        if late:
             self._declared = deque(kept, maxlen=REMEMBERED_LOSSES)
+            self._on_spurious(late, now)
 
     def _on_spurious(self, count: int, now: float) -> None:
         self.spurious_total += count
+        self._spurious_unreported += count
         self._reordering_seen = True
+        self._steps_last = REORDERING_PERSISTS
         if now - self._steps_raised >= self.rtt.smoothed:  # once a round trip
             self._steps_raised = now
-            self._reordering_steps = min(self._reordering_steps + 1, MAX_REORDERING_STEPS)
+            self._reordering_steps += 1
 
     def _rate(self, newest: SentRun, now: float) -> float | None:
         interval = max(newest.time - newest.first_sent, now - newest.delivered_time)

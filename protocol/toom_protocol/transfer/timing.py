@@ -24,28 +24,39 @@ class RoundTrip:
         self.variation = INITIAL_RTT / 2
         self.minimum = math.inf
         self.latest = INITIAL_RTT
+        self._sampled = False
 
     def sample(self, rtt: float, *, ack_delay: float) -> None:
         """Take a sample that was measured from the sending to the acknowledgement.
 
-        Source: RFC 9002 5.3; the variation first, from the *old* smoothed value.
+        Source: RFC 9002 5.3; the variation first, from the *old* smoothed value. More delay than
+        the probe timeout has room for is not believed.
         """
         rtt = max(rtt, 1e-6)
         self.latest = rtt
-        first = math.isinf(self.minimum)
         self.minimum = min(self.minimum, rtt)
+        ack_delay = min(ack_delay, MAX_ACK_DELAY)
         if rtt - ack_delay >= self.minimum:
             rtt -= ack_delay
-        if first:
+        if not self._sampled:
+            self._sampled = True
             self.smoothed, self.variation = rtt, rtt / 2
             return
         self.variation = 3 / 4 * self.variation + 1 / 4 * abs(self.smoothed - rtt)
         self.smoothed = 7 / 8 * self.smoothed + 1 / 8 * rtt
 
+    def forget_minimum(self) -> None:
+        """The path may be another one: the next sample is the minimum.
+
+        Source: RFC 9002 5.2, after persistent congestion.
+        """
+        self.minimum = math.inf
+
     def probe_timeout(self, backoff: int) -> float:
         """Seconds after the last sending when a probe is due, doubled `backoff` times.
 
-        Source: RFC 9002 6.2.1.
+        Source: RFC 9002 6.2.1. The limit is one of doubling: a path that is slower than it is
+        waited for.
         """
         timeout = self.smoothed + max(4 * self.variation, MIN_VARIATION) + MAX_ACK_DELAY
-        return min(timeout * 2.0 ** min(backoff, 10), MAX_TIMEOUT)
+        return max(min(timeout * 2.0 ** min(backoff, 10), MAX_TIMEOUT), timeout)

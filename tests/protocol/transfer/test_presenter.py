@@ -1,6 +1,6 @@
 """PROTOCOL 5.3 to 5.7: decisions of the presenter that a pair of honest engines never needs."""
 
-from toom_protocol.transfer.congestion import LossTolerant
+from toom_protocol.transfer.congestion import RateBased
 from toom_protocol.transfer.frames import (
     Abort,
     Accept,
@@ -157,7 +157,7 @@ def test_a_batch_is_cut_where_a_lost_run_is_longer() -> None:
     engine = Presenter(
         Offer(200 * LARGEST_CHUNK, "a"),
         now=0.0,
-        congestion=lambda rtt: LossTolerant(initial_rtt=rtt),
+        congestion=lambda rtt: RateBased(initial_rtt=rtt),
     )
     engine.poll(now=0.0)
     engine.receive(0, (ACCEPT,), now=0.01)

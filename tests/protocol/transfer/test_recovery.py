@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toom_protocol.transfer.recovery import MAX_REORDERING_STEPS, Recovery
+from toom_protocol.transfer.recovery import REORDERING_PERSISTS, Recovery
 
 
 def sending(*runs: tuple[float, int, int], start: int = 0) -> Recovery:
@@ -83,7 +83,24 @@ def test_a_spurious_loss_widens_the_reordering_window_once_a_round_trip() -> Non
         recovery.on_ack(((105 + 10 * step, 106 + 10 * step),), 0.0, now=time + 0.1)
         recovery.on_timer(now=time + 0.8)
         recovery.on_ack(((100 + 10 * step, 106 + 10 * step),), 0.0, now=time + 0.85)
-    assert recovery.reordering_window == pytest.approx(MAX_REORDERING_STEPS * before)
+    assert recovery.reordering_window == recovery.rtt.smoothed  # never more than that
+    recovery.rtt.sample(0.5, ack_delay=0.0)
+    assert recovery.reordering_window == recovery.rtt.smoothed > 4.5 * before
+
+
+def test_the_reordering_window_shrinks_when_nothing_was_spurious_for_16_episodes() -> None:
+    """RFC 8985 6.2 step 4: reo_wnd_persist"""
+    recovery = sending((0.0, 0, 40))
+    before = recovery.reordering_window
+    recovery.on_ack(((30, 31),), 0.0, now=0.1)
+    recovery.on_ack(((30, 31), (0, 28)), 0.0, now=0.11)
+    for episode in range(REORDERING_PERSISTS + 1):
+        assert recovery.reordering_window == pytest.approx(2 * before)
+        number, time = 100 + 10 * episode, 2.0 + episode
+        recovery.on_sent(number, 0, 10, now=time, limited=False)
+        recovery.on_ack(((number + 5, number + 10),), 0.0, now=time + 0.1)
+        recovery.on_timer(now=time + 0.4)
+    assert recovery.reordering_window == pytest.approx(before)
 
 
 def test_a_late_acknowledgement_within_a_second_is_looked_for_only_among_the_declared() -> None:
@@ -92,7 +109,60 @@ def test_a_late_acknowledgement_within_a_second_is_looked_for_only_among_the_dec
     assert recovery.lost_total == 5
     recovery.on_ack(((5, 10), (0, 1)), 0.0, now=0.15)
     recovery.on_ack(((5, 10), (0, 1)), 0.0, now=5.0)  # too late to learn from
-    assert recovery.spurious_total == 5
+    assert recovery.spurious_total == 1
+
+
+def test_the_controller_hears_of_the_spurious_and_of_when_the_lost_were_sent() -> None:
+    recovery = sending((0.0, 0, 10), (0.02, 10, 10))
+    sample = recovery.on_ack(((15, 16),), 0.0, now=0.13)
+    assert sample is not None
+    assert (sample.lost, sample.spurious, sample.lost_sent_at) == (13, 0, 0.02)
+    assert recovery.on_ack(((15, 16), (2, 5), (0, 1)), 0.0, now=0.14) is None  # nothing new
+    sample = recovery.on_ack(((15, 17), (2, 5), (0, 1)), 0.0, now=0.15)
+    assert sample is not None
+    assert sample.spurious == recovery.spurious_total == 4
+
+
+def test_marks_are_counted_from_the_audiences_sum() -> None:
+    """RFC 9000 19.3.2"""
+    recovery = sending((0.0, 0, 10), (0.01, 10, 10))
+    marks = []
+    for end, told in ((5, 2), (10, 1), (12, 3), (14, 99)):
+        sample = recovery.on_ack(((0, end),), 0.0, now=0.1 + end / 1000, marked=told)
+        assert sample is not None
+        marks.append(sample.marked)
+    assert marks == [2, 0, 1, 2]  # an older sum says nothing; no more than was acknowledged
+
+
+def test_no_probe_while_a_loss_is_due() -> None:
+    """RFC 9002 6.2.1: the probe timer is not set while the loss timer is"""
+    recovery = sending((0.0, 0, 5))
+    recovery.rtt.sample(2.0, ack_delay=0.0)
+    recovery.on_ack(((4, 5),), 0.0, now=0.1)
+    due = recovery.deadline()
+    assert due is not None
+    assert due > recovery.rtt.smoothed  # by time: the first packets may be late
+    assert recovery.on_timer(now=due - 0.001) == []
+
+
+def test_the_probes_that_have_just_left_are_not_given_up() -> None:
+    """Their answers are the first word that comes back."""
+    recovery = sending((0.0, 0, 5))
+    recovery.on_sent(10, 1004, 1, now=1.0, limited=False)
+    recovery.give_up_in_flight(now=1.0)
+    assert recovery.in_flight == 1
+    sample = recovery.on_ack(((10, 11),), 0.0, now=1.1)
+    assert sample is not None
+    assert (sample.lost, sample.rate) == (0, pytest.approx(1 / 0.1))
+
+
+def test_persistent_congestion_forgets_the_smallest_round_trip() -> None:
+    """RFC 9002 5.2"""
+    recovery = sending((0.0, 0, 5))
+    recovery.give_up_in_flight(now=1.0)
+    recovery.on_sent(10, 1000, 2, now=1.0, limited=False)
+    recovery.on_ack(((10, 12),), 0.0, now=1.4)
+    assert recovery.rtt.minimum == pytest.approx(0.4)
 
 
 def test_probes_are_the_newest_and_the_oldest_chunk() -> None:
@@ -180,7 +250,7 @@ def test_every_packet_is_acknowledged_lost_or_in_flight(seed: int) -> None:
         if due is not None and due <= now:
             recovery.on_timer(now=now)
     assert recovery.delivered + recovery.in_flight + recovery.lost_total == number
-    recovery.give_up_in_flight(now=now)
+    recovery.give_up_in_flight(now=now + 1)
     lost = {c for chunk, count in recovery.retransmit for c in range(chunk, chunk + count)}
     assert lost | delivered == set(range(number))
 

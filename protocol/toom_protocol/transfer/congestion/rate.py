@@ -1,7 +1,6 @@
-"""How fast and how much: the congestion controller's interface and one controller (PROTOCOL 5.6).
+"""The default: send at the rate that the path delivers, and keep its queue short (PROTOCOL 5.6).
 
-Belongs here: a model of the path's rate and delay, and what follows for pacing and window. Does
-not: which packets are lost (recovery), when a datagram leaves (presenter).
+Belongs here: a model of the path's rate and delay, and what follows for pacing and window.
 
 Source: the terms and phases are those of draft-ietf-ccwg-bbr 4 and 5; the figures were found by
 experiment on emulated links, and each departure says what it is for.
@@ -12,21 +11,19 @@ from __future__ import annotations
 import enum
 import math
 from collections import deque
-from typing import Final, Protocol
+from typing import Final
 
+from toom_protocol.transfer.congestion.control import MARK_CUT, MIN_WINDOW, Rounds, quantum_of
 from toom_protocol.transfer.recovery import Sample
 
 INITIAL_WINDOW: Final = 32  # packets; RFC 6928 says 10, spread over a quarter of a round trip here
-MIN_WINDOW: Final = 4  # packets; RFC 9002 7.2 says 2, and 4 keep acknowledgements coming
-MAX_QUANTUM: Final = 45  # packets sent at one time; what one segmentation-offload call would take
-MIN_QUANTUM: Final = 2
-QUANTUM_TIME: Final = 0.001  # seconds of the pacing rate: what a timer can resolve
 
+BLIND_WINDOW: Final = 256  # packets; up to it startup's window triples each round, then it doubles
+STARTUP_WINDOW: Final = 2.0  # pipes in startup; a larger one loses that much more at its end
 STARTUP_GAIN: Final = 2.77  # draft-ietf-ccwg-bbr 5.3.1.1: 4 ln 2
 DRAIN_GAIN: Final = 0.5
-UP_GAIN: Final = 1.25
 DOWN_GAIN: Final = 0.75
-WINDOW_GAIN: Final = 1.25  # of the path's pipe; 2 gives nothing alone and takes more beside CUBIC
+SLACK: Final = 4.0  # times the root of the pipe: packets past it, see `_slack`
 GROWTH: Final = 1.25  # a round in which the rate grows less is a plateau
 PLATEAU_ROUNDS: Final = 3
 DRAIN_ROUNDS: Final = 4
@@ -34,6 +31,9 @@ RATE_ROUNDS: Final = 6  # the bandwidth is the best rate of so many rounds …
 RATE_TIME: Final = 0.1  # … and of at least so many seconds: on a LAN one stall must not halve it
 MIN_RTT_AGE: Final = 5.0  # seconds after which the smallest round trip is measured anew
 FIRST_PROBE_ROUNDS: Final = 20  # round trips after startup: it may have begun behind a full queue
+PROBE_WINDOW: Final = 0.75  # pipes during a probe: shows a queue of ours, costs little without one
+DEEP_WINDOW: Final = 0.5  # pipes in the next one, where a probe has found another round trip …
+CHANGED: Final = 0.05  # … by such a share of it
 STANDING_QUEUE: Final = 1.5  # times the smallest round trip: loss below it is noise, not congestion
 MAX_RANDOM_LOSS: Final = 0.12  # a share; more is never put down to noise
 LOSS_MEMORY: Final = 0.9  # weight of the past per round in the mean of random loss
@@ -45,32 +45,6 @@ CAP_GONE: Final = 4.0  # pipes
 LAN_RTT: Final = 0.002  # seconds; below it a timer is longer than a round trip: no pacing
 LAN_GAIN: Final = 4.0
 LAN_BARRED: Final = 5.0  # seconds after congestion loss
-
-
-class CongestionControl(Protocol):
-    """Says how fast packets may leave and how many may be out; hears what became of them."""
-
-    @property
-    def pacing_rate(self) -> float:
-        """Packets a second."""
-
-    @property
-    def window(self) -> int:
-        """The most packets in flight."""
-
-    @property
-    def quantum(self) -> int:
-        """The most packets to send at one time."""
-
-    @property
-    def pipe(self) -> float:
-        """Packets that the path itself holds (bandwidth times delay); 0 while unknown."""
-
-    def on_ack(self, sample: Sample) -> None:
-        """Hear of an acknowledgement."""
-
-    def on_persistent(self) -> None:
-        """Hear that nothing has come back for three probes: the model is void."""
 
 
 class Phase(enum.Enum):
@@ -87,14 +61,13 @@ class Phase(enum.Enum):
 _GAINS: Final = {
     Phase.STARTUP: STARTUP_GAIN,
     Phase.DRAIN: DRAIN_GAIN,
-    Phase.UP: UP_GAIN,
     Phase.DOWN: DOWN_GAIN,
     Phase.CRUISE: 1.0,
     Phase.PROBE_RTT: 1.0,
 }
 
 
-class LossTolerant:
+class RateBased:
     """Sends at the rate the path delivers, whatever share of the packets it loses at random."""
 
     def __init__(self, *, initial_rtt: float, seed: int = 0) -> None:
@@ -111,18 +84,19 @@ class LossTolerant:
         self._min_rtt = initial_rtt
         self._min_rtt_time = -math.inf
         self._probe_due = math.inf
+        self._probe_window = PROBE_WINDOW
         self._probe_best = math.inf
         self._probe_reached: float | None = None
-        self._round = 0
-        self._round_end = 0  # a round ends when what is sent after this delivery is acknowledged
-        self._round_acked = self._round_lost = 0
-        self._round_rtt = math.inf
+        self._probe_from = initial_rtt  # the smallest round trip as this phase began
+        self._rounds = Rounds()
+        self._round_acked = self._round_lost = self._round_marked = 0
         self._phase_round = 0
         self._phase_time = 0.0
         self._full_rate = 0.0
         self._plateau = 0
         self._startup_window = float(INITIAL_WINDOW)
         self._cap = math.inf
+        self._cut_lost = 0  # packets that the last cut of the cap was for
         self._noise_lost = self._noise_sent = 0.0
         self._lan_from = 0.0
 
@@ -148,25 +122,36 @@ class LossTolerant:
             return self._initial_rate
         if self._on_lan:
             return LAN_GAIN * self.bandwidth
-        rate = _GAINS[self.phase] * self.bandwidth
-        return rate if self.phase is Phase.STARTUP else rate / (1 - self.random_loss)
+        gain = 1 + self._slack / self.pipe if self.phase is Phase.UP else _GAINS[self.phase]
+        rate = gain * self.bandwidth
+        if self.phase is Phase.STARTUP:  # it never slows down, draft-ietf-ccwg-bbr 4.6.3
+            return max(rate, self._initial_rate)
+        return rate / (1 - self.random_loss)
 
     @property
     def window(self) -> int:
         if self.phase is Phase.STARTUP:
             window = self._startup_window
         elif self.phase is Phase.PROBE_RTT:
-            window = self.pipe / 2
+            window = self._probe_window * self.pipe
         else:
-            window = WINDOW_GAIN * self.pipe / (1 - self.random_loss) + 3 * self.quantum
+            window = (self.pipe + self._slack) / (1 - self.random_loss) + 3 * self.quantum
         if self._on_lan:  # the receiver's buffer, which the presenter knows, is the limit
             window = max(window, 1 << 16)
         return max(int(min(window, self._cap)), MIN_WINDOW)
 
     @property
+    def _slack(self) -> float:
+        """Packets past the pipe that probe for more and bridge what is uneven.
+
+        A share of the pipe would leave any division of a link between flows as it is: all would
+        gain alike. The root gives the smaller flow relatively more, so their shares meet.
+        """
+        return min(SLACK * math.sqrt(self.pipe), self.pipe)
+
+    @property
     def quantum(self) -> int:
-        rate = self.bandwidth or self._initial_rate
-        return min(max(int(rate * QUANTUM_TIME), MIN_QUANTUM), MAX_QUANTUM)
+        return quantum_of(self.bandwidth or self._initial_rate)
 
     @property
     def _on_lan(self) -> bool:
@@ -174,14 +159,21 @@ class LossTolerant:
 
     def on_ack(self, sample: Sample) -> None:
         self._round_acked += sample.acked
-        self._round_lost += sample.lost
-        self._round_rtt = min(self._round_rtt, sample.rtt)
+        self._round_lost += sample.lost - sample.spurious
+        self._round_marked += sample.marked
+        ended = self._rounds.take(sample)
+        if sample.spurious and self._cut_lost:
+            self._cut_lost -= sample.spurious
+            if self._cut_lost <= 0:  # those packets were only late
+                self._cap, self._cut_lost = math.inf, 0
         self._take_rtt(sample)
         self._take_rate(sample)
         if self.phase is Phase.STARTUP and not self._plateau:
-            most = max(8 * INITIAL_WINDOW, 2 * self.pipe + 3 * self.quantum)
-            self._startup_window = min(self._startup_window + sample.acked, most)
-        if sample.prior_delivered >= self._round_end:
+            window, acked = self._startup_window, sample.acked
+            grown = max(window + acked, min(window + 2 * acked, BLIND_WINDOW))
+            most = STARTUP_WINDOW * self.pipe + 3 * self.quantum
+            self._startup_window = min(grown, max(BLIND_WINDOW, most))
+        if ended:
             self._end_round(sample)
         self._move_on(sample)
 
@@ -208,15 +200,14 @@ class LossTolerant:
         rates = self._rates
         while rates and rates[-1][2] <= sample.rate:
             rates.pop()
-        rates.append((self._round, sample.now, sample.rate))
-        while rates[0][0] < self._round - RATE_ROUNDS and rates[0][1] < sample.now - RATE_TIME:
+        rates.append((self._rounds.count, sample.now, sample.rate))
+        while (
+            rates[0][0] < self._rounds.count - RATE_ROUNDS and rates[0][1] < sample.now - RATE_TIME
+        ):
             rates.popleft()
 
     def _end_round(self, sample: Sample) -> None:
-        self._round += 1
-        self._round_end = sample.delivered
-        sent = self._round_acked + self._round_lost
-        self._judge_loss(sample, self._round_lost, sent)
+        self._judge_loss(sample)
         if self.phase is Phase.STARTUP and not sample.limited:
             if self.bandwidth >= self._full_rate * GROWTH:
                 self._full_rate, self._plateau = self.bandwidth, 0
@@ -225,28 +216,35 @@ class LossTolerant:
         self._cap *= CAP_GROWTH
         if self._cap > CAP_GONE * self.pipe:
             self._cap = math.inf
-        self._round_acked = self._round_lost = 0
-        self._round_rtt = math.inf
+        self._round_acked = self._round_lost = self._round_marked = 0
+        self._rounds.start(sample)
 
-    def _judge_loss(self, sample: Sample, lost: int, sent: int) -> None:
-        if self._round_rtt < STANDING_QUEUE * self._min_rtt:
-            self._noise_lost = LOSS_MEMORY * self._noise_lost + lost
+    def _judge_loss(self, sample: Sample) -> None:
+        lost = self._round_lost
+        sent = max(self._round_acked + lost, 1)
+        if self._rounds.shortest < STANDING_QUEUE * self._min_rtt:
+            self._noise_lost = max(LOSS_MEMORY * self._noise_lost + lost, 0.0)
             self._noise_sent = LOSS_MEMORY * self._noise_sent + sent
         expected = self.random_loss
         sigma = math.sqrt(expected * (1 - expected) / sent)
         excess = lost / sent - expected
-        if lost < CONGESTION_PACKETS or excess <= CONGESTION_LOSS + 2 * sigma:
-            return
+        if lost >= CONGESTION_PACKETS and excess > CONGESTION_LOSS + 2 * sigma:
+            self._cut(sample, lost, CAP_CUT)
+        elif self._round_marked:  # RFC 3168 5: as if a packet had been dropped
+            self._cut(sample, 0, MARK_CUT)
+
+    def _cut(self, sample: Sample, lost: int, factor: float) -> None:
         if self._on_lan:
             self._lan_from = sample.now + LAN_BARRED
         if self.phase is Phase.STARTUP:
             self._plateau = PLATEAU_ROUNDS
         elif self.phase is not Phase.DRAIN:  # what startup lost comes in there: no second penalty
-            self._cap = max(CAP_CUT * min(sample.in_flight + lost, self._cap), self.pipe / 2)
+            self._cap = max(factor * min(sample.in_flight + lost, self._cap), self.pipe / 2)
+            self._cut_lost = lost
 
     def _move_on(self, sample: Sample) -> None:
         """Change the phase where its time is over."""
-        rounds = self._round - self._phase_round
+        rounds = self._rounds.count - self._phase_round
         drained = sample.in_flight <= self.pipe
         match self.phase:
             case Phase.STARTUP:
@@ -276,22 +274,31 @@ class LossTolerant:
         return now >= self._probe_due or now - self._min_rtt_time > MIN_RTT_AGE
 
     def _probe(self, sample: Sample) -> None:
-        """Keep half a pipe out for one round trip, then believe what was measured meanwhile."""
+        """Keep less than a pipe out for one round trip and see what it measures."""
         if self._probe_reached is None:
-            if sample.in_flight <= max(self.pipe / 2, MIN_WINDOW):
+            if sample.in_flight <= max(self._probe_window * self.pipe, MIN_WINDOW):
                 self._probe_reached = sample.now
         elif math.isfinite(self._probe_best) and (
             sample.now - self._probe_reached >= self._min_rtt
         ):
-            self._min_rtt, self._min_rtt_time = self._probe_best, sample.now
-            self._probe_due = math.inf
-            self._enter(Phase.CRUISE, sample.now)
+            self._end_probe(sample.now)
+
+    def _end_probe(self, now: float) -> None:
+        old, best = self._probe_from, self._probe_best
+        changed = abs(best - old) > CHANGED * old
+        self._probe_window = DEEP_WINDOW if changed else PROBE_WINDOW
+        self._probe_due = now + FIRST_PROBE_ROUNDS * self._min_rtt if changed else math.inf
+        if best <= self._min_rtt or now - self._min_rtt_time > MIN_RTT_AGE:
+            self._min_rtt, self._min_rtt_time = best, now
+        self._enter(Phase.UP, now)  # to fill again what the probe has emptied
 
     def _enter(self, phase: Phase, now: float) -> None:
         self.phase = phase
-        self._phase_round, self._phase_time = self._round, now
+        self._phase_round, self._phase_time = self._rounds.count, now
         self._probe_reached, self._probe_best = None, math.inf
+        self._probe_from = self._min_rtt
 
     def _jitter(self, bound: int) -> int:
         """0 … bound - 1, different from cycle to cycle and from transfer to transfer."""
-        return ((self._seed + self._phase_round) * 2654435761 >> 16) % bound
+        mixed = (self._seed * 40503 + self._phase_round) * 2654435761 & 0xFFFFFFFF
+        return (mixed ^ mixed >> 15) * 2246822519 % (1 << 32) * bound >> 32
