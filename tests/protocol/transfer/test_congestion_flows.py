@@ -108,7 +108,7 @@ def test_marks_keep_the_queue_short_and_nothing_is_dropped() -> None:
     conditions = link(mark=0.2 * link().pipe)
     for control in ("rate", "cubic"):
         done = Simulation(conditions, Plan(control)).run(until=6)
-        assert done.path.marked > 0
+        assert 0 < done.path.marked < 0.1 * done.path.sent
         assert done.path.mean_queue < 0.25 * conditions.queue
         assert done.path.overflowed <= 0.002 * done.path.sent
         assert done.utilisation(since=1.0) > 0.85
@@ -226,6 +226,15 @@ def test_any_path_is_crossed_and_no_window_is_passed(
     flow.on_step = look
     done.run(until=3000)
     assert flow.ended is not None
+
+
+def test_a_queue_of_two_that_the_probes_fill_is_left() -> None:
+    """PROTOCOL 5.5: what is sent after them is dropped, so their own answer must count"""
+    conditions = Conditions(
+        659.0, 0.001, 2, reorder=0.25, late=0.04, jitter=0.05, ack_loss=0.4, police=(160.0, 10)
+    )
+    done = Simulation(conditions, Plan(chunks=300, paced=False), seed=52).run(until=120)
+    assert done.flows[0].ended is not None
 
 
 # The double itself.

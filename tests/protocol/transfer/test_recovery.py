@@ -136,13 +136,17 @@ def test_marks_are_counted_from_the_audiences_sum() -> None:
 
 def test_no_probe_while_a_loss_is_due() -> None:
     """RFC 9002 6.2.1: the probe timer is not set while the loss timer is"""
-    recovery = sending((0.0, 0, 5))
-    recovery.rtt.sample(2.0, ack_delay=0.0)
-    recovery.on_ack(((4, 5),), 0.0, now=0.1)
-    due = recovery.deadline()
-    assert due is not None
-    assert due > recovery.rtt.smoothed  # by time: the first packets may be late
-    assert recovery.on_timer(now=due - 0.001) == []
+    recovery = sending((0.0, 0, 40))
+    recovery.on_ack(((30, 31),), 0.0, now=0.1)
+    recovery.on_ack(((30, 31), (0, 28)), 0.0, now=0.11)  # only late: the window is 50 ms now
+    for _ in range(40):
+        recovery.rtt.sample(0.1, ack_delay=0.0)  # so steady that a probe would be due after 27 ms
+    recovery.on_sent(100, 0, 10, now=1.0, limited=False)
+    recovery.on_ack(((105, 106),), 0.0, now=1.1)
+    recovery.on_timer(now=1.1)  # what is older is lost
+    assert recovery.deadline() == pytest.approx(1.15)
+    assert recovery.on_timer(now=1.14) == []
+    assert recovery.probes == 0
 
 
 def test_the_probes_that_have_just_left_are_not_given_up() -> None:
