@@ -28,6 +28,7 @@ from toom_protocol.transfer.frames import (
     Skip,
     Skipped,
 )
+from toom_protocol.transfer.pacing import next_send
 from toom_protocol.transfer.packets import (
     BATCH,
     CHUNK_SIZES,
@@ -37,7 +38,6 @@ from toom_protocol.transfer.packets import (
     PacketType,
     chunks_in,
 )
-from toom_protocol.transfer.pacing import next_send
 from toom_protocol.transfer.patience import (
     KEEP_ALIVE,
     LINGER,
