@@ -29,6 +29,8 @@ from toom_protocol.messages import Expected, Posted, Reply
 if TYPE_CHECKING:
     import ssl
 
+    from toom_client.tracing import Traces
+
 STDIN: Final = 0
 STDOUT: Final = 1
 WRONG_USAGE: Final = 2  # exit statuses; CONTRACT
@@ -47,6 +49,7 @@ _EXAMPLES = """examples:
   toom-client server 4000 8000 --accept Yoda,Luke --max-file-size 2G    whose files, how large
   toom-client server 4000 8000 --live     what others say is shown as they say it
   toom-client server 4000 8000 --live --reconnect    and goes on after the network was away
+  toom-client server 4000 8000 --trace traces    what each transfer does, packet by packet (qlog)
 """
 
 
@@ -79,9 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _look_for_packages()
         server_port = _port("server", options.server_port)
         udp_port = _port("UDP", options.udp_port)
+        traces = _traces(options.trace)
         udp = _bind(udp_port)
         with udp:
-            return asyncio.run(_converse(options, server_port, udp_port, udp))
+            return asyncio.run(_converse(options, server_port, udp_port, udp, traces))
     except CannotStart as exc:
         print(exc, file=sys.stderr)  # noqa: T201
         return exc.status
@@ -159,6 +163,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         help="files that may be on their way in at a time (default: %(default)s)",
     )
     parser.add_argument(
+        "--trace",
+        metavar="DIR",
+        type=Path,
+        help="write for each transfer a file in qlog into this directory, made if it is missing: a "
+        "seventh of what the files have, names but no keys and no contents",
+    )
+    parser.add_argument(
         "--plain", action="store_true", help="exactly the plain dialogue (always so today)"
     )
     return parser.parse_args(argv)
@@ -182,6 +193,17 @@ def _port(what: str, text: str) -> int:
     return int(text)
 
 
+def _traces(directory: Path | None) -> "Traces | None":
+    if directory is None:
+        return None
+    from toom_client.tracing import Traces
+
+    try:
+        return Traces(directory)
+    except OSError as exc:
+        raise CannotStart(f"Cannot write traces into {directory}: {exc.strerror}") from exc
+
+
 def _bind(port: int) -> socket.socket:
     try:
         return bind_udp(port)
@@ -190,7 +212,11 @@ def _bind(port: int) -> socket.socket:
 
 
 async def _converse(
-    options: argparse.Namespace, server_port: int, udp_port: int, udp: socket.socket
+    options: argparse.Namespace,
+    server_port: int,
+    udp_port: int,
+    udp: socket.socket,
+    traces: "Traces | None",
 ) -> int:
     loop = asyncio.get_running_loop()
     directory = Path.cwd()
@@ -200,7 +226,7 @@ async def _converse(
         loop.call_soon_threadsafe(screen.notice, say_report(report))
 
     rules = Rules(options.accept, options.max_file_size, options.max_transfers)
-    transfers = Transfers(udp, directory, report=tell, rules=rules)
+    transfers = Transfers(udp, directory, report=tell, rules=rules, traces=traces)
     feed = Feed() if options.live else None
     new_link = _links(options, screen, transfers, feed)
     connect = partial(_connect, options.server, server_port, new_link, _encryption(options))

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from toom_client.files import FileFault
 from toom_client.incoming import IncomingFile
-from toom_client.presenting import Send
+from toom_client.presenting import BeginTrace, Send
+from toom_client.progress import Count, Direction
 from toom_client.reports import Received, ReceiveFailed, Report, phrase
 from toom_client.rules import Rules
 from toom_client.tickets import Ticket
@@ -35,6 +36,9 @@ from toom_protocol.transfer.packets import (
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.sealing import ControlSeal, DataOpener, OpenedRun
 from toom_protocol.transfer.tree import LEAF_SIZE, Blocks, Tree, digest_of, leaf_of
+
+if TYPE_CHECKING:
+    from toom_client.tracing import TraceFile
 
 # With these the file itself is as good as it was.
 _WORTH_ANOTHER_TRY: Final = frozenset({Reason.GIVEN_UP, Reason.PEER_GONE, Reason.UNKNOWN})
@@ -59,12 +63,14 @@ class Listening:
         names: set[str],
         work: Work,
         rules: Rules,
+        begin_trace: BeginTrace | None = None,
     ) -> None:
         """Expect a hello.
 
         Args:
             static: this client's keys since it logged in.
             names: the final names of all files on their way in; shared by all of one client.
+            begin_trace: called with the first hello, where a trace is wanted.
         """
         self.connection = connection_of(ticket.number)
         self._presenter = ticket.peer
@@ -89,6 +95,8 @@ class Listening:
         self._leaves: dict[int, bytes] = {}  # of blocks that are whole behind one that is not
         self._noted = 0  # blocks from the first one on of which the file knows that they are here
         self._engine = audience.Audience(now=now)
+        self._begin_trace = begin_trace
+        self.trace: TraceFile | None = None
 
     @property
     def presenter(self) -> str:
@@ -135,12 +143,18 @@ class Listening:
         if word >> CONNECTION_BITS == PacketType.HELLO:
             packet_number, offer = self._handshake.receive(datagram, _fresh_keys)
             self._welcomes += 1
-            self._meet()
+            self._meet(now)
+            if self.trace is not None:
+                self.trace.heard(PacketType.HELLO, packet_number, (offer,), len(datagram), now=now)
             self._engine.receive(packet_number, (offer,), now=now)
         elif self._theirs is not None:
-            self._engine.receive(packet_number, self._theirs.unseal(datagram), now=now)
+            frames = self._theirs.unseal(datagram)
+            if self.trace is not None:
+                kind = PacketType.PRESENTER_CONTROL
+                self.trace.heard(kind, packet_number, frames, len(datagram), now=now)
+            self._engine.receive(packet_number, frames, now=now)
 
-    def _meet(self) -> None:
+    def _meet(self, now: float) -> None:
         keys = self._handshake.keys
         if self._ours is None and keys is not None:
             self._ours = ControlSeal(
@@ -149,9 +163,14 @@ class Listening:
             self._theirs = ControlSeal(
                 keys.receive, connection=self.connection, speaker=PacketType.PRESENTER_CONTROL
             )
+            if self._begin_trace is not None:
+                self.trace, self._begin_trace = self._begin_trace(now), None
 
     def _take(self, run: OpenedRun, now: float) -> None:
         """Write and hash what is new of a run."""
+        if self.trace is not None:
+            length = run.end - run.start
+            self.trace.data_received(run.packet_number, run.chunk, run.count, length, now=now)
         pieces = self._engine.receive_run(run.packet_number, run.chunk, run.count, now=now)
         if self._file is None or self._data is None:
             return
@@ -192,15 +211,25 @@ class Listening:
         """Send what is to be sent now."""
         while self._welcomes:
             self._welcomes -= 1
+            if self.trace is not None:
+                size = len(self._handshake.welcome)
+                self.trace.said(PacketType.WELCOME, 0, (), size, now=now)
+                self.trace.agreed()
             send(self._handshake.welcome, len(self._handshake.welcome))
         for item in self._engine.poll(now=now):
             if self._ours is not None:
                 datagram = self._ours.seal(item.packet_number, item.frames)
+                if self.trace is not None:
+                    self.trace.said(
+                        item.kind, item.packet_number, item.frames, len(datagram), now=now
+                    )
                 send(datagram, len(datagram))
 
     def events(self) -> Iterator[Report]:
         """Act on the engine's events; yield what the terminal must be told."""
         while (event := self._engine.next_event()) is not None:
+            if self.trace is not None:
+                self._note_event(self.trace, event)
             match event:
                 case audience.Offered(offer):
                     self._open(offer)
@@ -221,6 +250,21 @@ class Listening:
                     yield ReceiveFailed(name, self._presenter, phrase(reason))
                 case audience.Expired():
                     pass
+
+    def _note_event(self, trace: TraceFile, event: audience.Event) -> None:
+        match event:
+            case audience.Offered(offer):
+                trace.offer(offer.filename, offer.size)
+            case audience.Resumed(blocks):
+                trace.resumed(blocks)
+            case audience.Verified():
+                trace.verified(len(self._tree.leaves) // LEAF_SIZE)
+            case audience.Received():
+                trace.ended(None)
+            case audience.Failed(reason):
+                trace.ended(reason)
+            case _:
+                pass
 
     def _open(self, offer: Offer) -> None:
         now = self._clock()
@@ -257,6 +301,8 @@ class Listening:
             digest=digest_of(leaves) if leaves else b"",
         )
         self._blocks = Blocks(self._engine.chunks.total)
+        if self.trace is not None:
+            self.trace.accepted(chunk_size, now=self._clock())
 
     def _resume(self, blocks: int) -> None:
         """Go on behind so many blocks of an earlier try."""
@@ -277,6 +323,14 @@ class Listening:
             self._engine.stored(now=self._clock())
         else:
             self._engine.abort(fault.reason, now=self._clock())
+
+    def count(self) -> Count | None:
+        """How far the file has come; None before it is offered, and once that is settled."""
+        offer = self._engine.offer
+        if offer is None or self._file is None or self._engine.phase is audience.Phase.ENDED:
+            return None
+        done = min(self._engine.chunks.contiguous * self._engine.chunk_size, offer.size)
+        return Count(Direction.RECEIVING, self._presenter, offer.filename, done, offer.size, 0)
 
     def give_up(self, *, now: float, reason: Reason = Reason.GIVEN_UP) -> None:
         if self._engine.phase is not audience.Phase.EXPECTING:

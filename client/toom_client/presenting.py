@@ -9,9 +9,10 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from toom_client.files import FileFault, OpenedFile
+from toom_client.progress import Count, Direction
 from toom_client.reports import Report, SendFailed, Uploaded, phrase
 from toom_client.tickets import Ticket
 from toom_protocol.errors import MalformedPacket
@@ -29,10 +30,13 @@ from toom_protocol.transfer.packets import (
     decode_header,
 )
 from toom_protocol.transfer.patience import Control
-from toom_protocol.transfer.presenter import Delivered, Failed, Presenter, Resumable
+from toom_protocol.transfer.presenter import Delivered, Failed, Phase, Presenter, Resumable
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.sealing import ControlSeal, DataSealer
 from toom_protocol.transfer.tree import LEAF_SIZE, LeafMaker, Tree, digest_of
+
+if TYPE_CHECKING:
+    from toom_client.tracing import TraceFile
 
 CHECKED_PER_TURN: Final = 32  # blocks, 2 MB: 1 ms in which other transfers wait
 
@@ -40,16 +44,29 @@ Send = Callable[[bytes | memoryview, int], None]
 """Sends datagrams of so many bytes, the last perhaps shorter, that stand one behind the other."""
 
 
+BeginTrace = Callable[[float], "TraceFile | None"]
+"""Begins the trace of a transfer at a time in seconds; None where it cannot."""
+
+
 class Presenting:
     """Sends one open file to one audience."""
 
     hears = (PacketType.AUDIENCE_CONTROL, PacketType.WELCOME)
 
-    def __init__(self, ticket: Ticket, static: KeyPair, file: OpenedFile, *, now: float) -> None:
+    def __init__(
+        self,
+        ticket: Ticket,
+        static: KeyPair,
+        file: OpenedFile,
+        *,
+        now: float,
+        begin_trace: BeginTrace | None = None,
+    ) -> None:
         """Begin to say hello.
 
         Args:
             static: this client's keys since it logged in.
+            begin_trace: called with the first hello, where a trace is wanted.
 
         Raises:
             MalformedPacket: the audience's public key is no good.
@@ -78,7 +95,10 @@ class Presenting:
         self._leaves = LeafMaker(self._tree, 0, 1)
         self._next_new = 0  # the chunk that is hashed next
         self._claim: Resumable | None = None  # what the audience says that it has
+        self._resent = 0  # packets
         self._engine = Presenter(offer, now=now, seed=self.connection)
+        self._begin_trace = begin_trace
+        self.trace: TraceFile | None = None
 
     def receive(
         self, buffer: memoryview, start: int, end: int, segment: int, *, now: float
@@ -89,18 +109,22 @@ class Presenting:
             try:
                 kind, _, packet_number, _ = decode_header(datagram)
                 if kind is PacketType.WELCOME:
-                    self._welcomed(datagram)
+                    self._welcomed(datagram, now)
                 elif self._theirs is None:
                     self.dropped += 1  # it overtook the welcome, and comes again
                 else:
                     frames = self._theirs.unseal(datagram)
+                    if self.trace is not None:
+                        self.trace.heard(kind, packet_number, frames, len(datagram), now=now)
                     self._engine.receive(packet_number, frames, now=now)
             except MalformedPacket:
                 self.dropped += 1
         if self._data is None and self._engine.chunk_size:
             self._begin(now)
+        if self.trace is not None:
+            self.trace.observe(self._engine, now=now)
 
-    def _welcomed(self, datagram: bytes) -> None:
+    def _welcomed(self, datagram: bytes, now: float) -> None:
         if self._ours is not None:
             return  # it comes for each hello
         keys = self._handshake.welcomed(datagram)
@@ -111,6 +135,9 @@ class Presenting:
         self._theirs = ControlSeal(
             keys.receive, connection=self.connection, speaker=PacketType.AUDIENCE_CONTROL
         )
+        if self.trace is not None:
+            self.trace.heard(PacketType.WELCOME, 0, (), len(datagram), now=now)
+            self.trace.agreed()
 
     def _begin(self, now: float) -> None:
         """The audience wants the file, in chunks of a size that the path takes."""
@@ -118,6 +145,8 @@ class Presenting:
         self._data = DataSealer(self._key, connection=self.connection, chunk_size=chunk_size)
         self._tree = Tree(self._size, chunk_size)
         self._leaves = LeafMaker(self._tree, self._size, chunk_size)
+        if self.trace is not None:
+            self.trace.accepted(chunk_size, now=now)
         if not self._size:
             self._engine.digested(self._tree.root(), now=now)
 
@@ -133,17 +162,30 @@ class Presenting:
                     self._engine.abort(fault.reason, now=now)
                     return
             elif any(isinstance(frame, Offer) for frame in item.frames):
-                self._say_hello(item, send)
+                self._say_hello(item, send, now)
             elif self._ours is not None:  # without keys there is nobody to hear it
                 datagram = self._ours.seal(item.packet_number, item.frames)
+                if self.trace is not None:
+                    self.trace.said(
+                        item.kind, item.packet_number, item.frames, len(datagram), now=now
+                    )
                 send(datagram, len(datagram))
 
-    def _say_hello(self, item: Control, send: Send) -> None:
+    def _say_hello(self, item: Control, send: Send, now: float) -> None:
         """Probe the path with it: first for long datagrams, then for both sizes (PROTOCOL 5.3)."""
-        send(self._handshake.hello(item.packet_number, LARGEST_DATAGRAM), LARGEST_DATAGRAM)
-        if self._hellos:
-            send(self._handshake.hello(item.packet_number, BASE_DATAGRAM), BASE_DATAGRAM)
+        if self._begin_trace is not None:
+            self._trace(self._begin_trace, now)
+        for size in (LARGEST_DATAGRAM, BASE_DATAGRAM) if self._hellos else (LARGEST_DATAGRAM,):
+            if self.trace is not None:
+                self.trace.said(PacketType.HELLO, item.packet_number, item.frames, size, now=now)
+            send(self._handshake.hello(item.packet_number, size), size)
         self._hellos += 1
+
+    def _trace(self, begin: BeginTrace, now: float) -> None:
+        self.trace, self._begin_trace = begin(now), None
+        if self.trace is not None:
+            self.trace.offer(self._filename, self._size)
+            self._engine.recovery = self.trace.recovery(now=now)  # it holds nothing so far
 
     def _send_run(self, run: DataRun, send: Send, now: float) -> None:
         if self._file is None or self._data is None:  # the engine sends no data once it has ended
@@ -154,6 +196,8 @@ class Presenting:
         content = self._data.content[:length]
         self._file.read_into(content, start)
         wire = self._data.seal(run.packet_number, run.chunk, length)
+        if self.trace is not None:
+            self.trace.data_sent(run.packet_number, run.chunk, run.count, length, now=now)
         send(wire, self._data.datagram_size)
         if run.chunk == self._next_new:  # chunks are first sent in order, run by run
             self._leaves.update(content)
@@ -161,6 +205,8 @@ class Presenting:
             if self._tree.is_whole:
                 self._file.check_unchanged()
                 self._engine.digested(self._tree.root(), now=now)
+        else:
+            self._resent += run.count
 
     def _check_claim(self, claim: Resumable, now: float) -> None:
         """Compare the blocks that the audience has of an earlier try with the file, bit by bit."""
@@ -180,6 +226,8 @@ class Presenting:
         leaves = self._tree.leaves[:had]
         is_so = len(leaves) == had and hmac.compare_digest(digest_of(leaves), claim.digest)
         self._engine.resume(claim.blocks if is_so else 0, now=now)
+        if self.trace is not None:
+            self.trace.resumed(claim.blocks if is_so else 0)
         if self._tree.is_whole:
             self._engine.digested(self._tree.root(), now=now)
 
@@ -198,6 +246,8 @@ class Presenting:
     def events(self) -> Iterator[Report]:
         """What the terminal must be told."""
         while (event := self._engine.next_event()) is not None:
+            if self.trace is not None and not isinstance(event, Resumable):
+                self.trace.ended(event.reason if isinstance(event, Failed) else None)
             match event:
                 case Resumable():
                     self._claim = event
@@ -207,6 +257,15 @@ class Presenting:
                 case Failed(reason):
                     self._close()
                     yield SendFailed(self._filename, self._audience, phrase(reason))
+
+    def count(self) -> Count | None:
+        """How far the file has come; None once that is settled."""
+        if self._engine.phase is Phase.ENDED:
+            return None
+        done = min(self._engine.arrived * self._engine.chunk_size, self._size)
+        return Count(
+            Direction.SENDING, self._audience, self._filename, done, self._size, self._resent
+        )
 
     def give_up(self, *, now: float, reason: Reason = Reason.GIVEN_UP) -> None:
         self._engine.abort(reason, now=now)

@@ -22,15 +22,22 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from toom_client import files
 from toom_client.datagrams import Datagrams
 from toom_client.files import FileFault, OpenedFile, open_for_sending
+from toom_client.progress import MEASURED_EVERY, Meter, Progress
 from toom_client.reports import Received, ReceiveFailed, Report, SendFailed, Uploaded, phrase
 from toom_client.rules import Rules
 from toom_client.tickets import Address, Ticket, bind_udp
 from toom_protocol.errors import MalformedPacket
-from toom_protocol.transfer.packets import OVERHEAD, first_word, split_by_transfer
+from toom_protocol.transfer.packets import (
+    OVERHEAD,
+    connection_of,
+    first_word,
+    split_by_transfer,
+)
 from toom_protocol.transfer.reasons import Reason
 
 __all__ = [
     "OpenedFile",
+    "Progress",
     "ReceiveFailed",
     "Received",
     "Report",
@@ -47,7 +54,9 @@ if TYPE_CHECKING:
     # be at its prompt at once.
     from toom_client.listening import Listening
     from toom_client.presenting import Presenting
+    from toom_client.tracing import TraceFile, Traces
     from toom_protocol.transfer.noise import KeyPair
+    from toom_protocol.transfer.trace import Role
 
 READS_PER_TURN: Final = 16  # reads, each of a batch at best, before the timers are looked at again
 MAX_FROM_ONE: Final = 256  # transfers announced for one presenter at a time; 30 s of a UPD a tenth
@@ -67,6 +76,7 @@ class Transfers:
         report: Callable[[Report], None],
         log: Callable[[str], None] | None = None,
         rules: Rules | None = None,
+        traces: Traces | None = None,
     ) -> None:
         """Take over a bound UDP socket; `close` closes it.
 
@@ -75,6 +85,7 @@ class Transfers:
             report: told how each transfer ends, from the transfers' thread.
             log: told key=value lines for developers, from the same thread.
             rules: whose files are taken; everybody's when there are none (SPEC S12).
+            traces: where each transfer is written down, if it is to be (PROTOCOL 5.11).
         """
         self._datagrams = Datagrams(sock)
         self.keys: KeyPair | None = None
@@ -83,6 +94,7 @@ class Transfers:
         self._report = report
         self._log = log or (lambda _line: None)
         self._rules = rules or Rules()
+        self._traces = traces
         self._clock = time.monotonic
         self._buffer = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         self._transfers: list[Transfer] = []
@@ -101,6 +113,9 @@ class Transfers:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="transfer-files")
         self._closing_until: float | None = None
         self._closed = False
+        self._meters: dict[Transfer, Meter] = {}
+        self._measure_at = 0.0
+        self._progress: tuple[Progress, ...] = ()  # replaced as a whole, so any thread may read it
         self._strays = 0  # datagrams that belong to no transfer
         self._thread = threading.Thread(target=self._run, name="transfers", daemon=True)
 
@@ -126,6 +141,10 @@ class Transfers:
     def expected_from(self, presenter: str) -> int:
         """How many transfers of a presenter are announced or under way, as far as is known."""
         return sum(listening.presenter == presenter for listening in list(self._audiences))
+
+    def progress(self) -> list[Progress]:
+        """How far each transfer that is under way has come, as of a quarter of a second ago."""
+        return list(self._progress)
 
     def close(self) -> None:
         """Give up what is under way, tell the peers, close the socket; at most about a second."""
@@ -158,6 +177,7 @@ class Transfers:
             names=self._names,
             work=self._work,
             rules=self._rules,
+            begin_trace=partial(self._begin_trace, ticket, "audience") if self._traces else None,
         )
         if self._admit(listening, peer):
             self._audiences.append(listening)
@@ -177,7 +197,10 @@ class Transfers:
         presenting = None
         if peer is not None and self.keys is not None and self._closing_until is None:
             with suppress(MalformedPacket):  # a public key that is none
-                presenting = Presenting(ticket, self.keys, file, now=self._clock())
+                begin = partial(self._begin_trace, ticket, "presenter") if self._traces else None
+                presenting = Presenting(
+                    ticket, self.keys, file, now=self._clock(), begin_trace=begin
+                )
         if presenting is None or peer is None or not self._admit(presenting, peer):
             file.close()
             self._report(SendFailed(file.filename, ticket.peer, phrase(Reason.GIVEN_UP)))
@@ -192,7 +215,22 @@ class Transfers:
             self._routes[word] = (transfer, peer)
         self._peers[transfer] = peer
         self._transfers.append(transfer)
+        self._meters[transfer] = Meter()
+        self._measure_at = 0.0
         return True
+
+    def _begin_trace(self, ticket: Ticket, role: Role, now: float) -> TraceFile | None:
+        if self._traces is None:
+            return None
+        connection = connection_of(ticket.number)
+        try:
+            trace = self._traces.begin(connection, role, ticket.peer, now=now, log=self._log)
+        except OSError as error:
+            self._log(f"event=trace-failed connection={connection:07x} reason={str(error)!r}")
+            return None
+        trace.started(self._datagrams.socket.getsockname(), ticket.peer_address())
+        trace.offloads(segmentation=self._datagrams.cuts, receive=self._datagrams.joins)
+        return trace
 
     def _work(self, job: Callable[[], None], then: Callable[[FileFault | None], None]) -> None:
         """Run what may wait for the disk beside the loop."""
@@ -246,6 +284,8 @@ class Transfers:
         if self._datagrams.waits:
             return 0.1
         times = [transfer.deadline() for transfer in self._transfers]
+        if times:
+            times.append(self._measure_at)
         if self._closing_until is not None:
             times.append(self._closing_until)
         return max(0.0, min(times) - self._clock()) if times else None
@@ -274,14 +314,31 @@ class Transfers:
     def _serve(self) -> None:
         """Give every transfer its turn: one quantum each, round robin."""
         self._share_buffer()
+        now = 0.0
         for transfer in list(self._transfers):
             now = self._clock()
             if not self._datagrams.waits and transfer.deadline() <= now:
                 transfer.poll(partial(self._send, self._peers[transfer]), now=now)
             for report in transfer.events():
+                self._measure_at = 0.0
                 self._report(report)
             if transfer.over(now=now):
                 self._forget(transfer)
+        if now >= self._measure_at:
+            self._measure(now)
+
+    def _measure(self, now: float) -> None:
+        """Look how far everybody has come, and have traces written now and then."""
+        self._measure_at = now + MEASURED_EVERY
+        under_way = []
+        for transfer, meter in self._meters.items():
+            count = transfer.count()
+            progress = meter.take(count, now=now) if count is not None else None
+            if progress is not None:
+                under_way.append(progress)
+            if transfer.trace is not None:
+                transfer.trace.tick(progress, now=now)
+        self._progress = tuple(under_way)
 
     def _share_buffer(self) -> None:
         """The socket's buffer is for all senders alike, however many files each of them sends."""
@@ -295,12 +352,18 @@ class Transfers:
 
     def _forget(self, transfer: Transfer) -> None:
         transfer.drop()
+        self._end_trace(transfer)
         self._transfers.remove(transfer)
+        del self._meters[transfer]
         self._audiences = [other for other in self._audiences if other is not transfer]
         del self._peers[transfer]
         for kind in transfer.hears:
             del self._routes[first_word(kind, transfer.connection)]
         self._log(f"event=forgotten connection={transfer.connection:07x} bad={transfer.dropped}")
+
+    def _end_trace(self, transfer: Transfer) -> None:
+        if transfer.trace is not None:
+            transfer.trace.close()
 
     def _finished(self) -> bool:
         if self._closing_until is None:
@@ -320,6 +383,8 @@ class Transfers:
         self._closed = True
         for transfer in self._transfers:
             transfer.drop(keep=True)
+            self._end_trace(transfer)
+        self._progress = ()
         self._worker.shutdown(wait=False, cancel_futures=True)
         self._selector.close()
         self._datagrams.close()

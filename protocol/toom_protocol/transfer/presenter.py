@@ -135,6 +135,17 @@ class Presenter:
         self._fin_repeat: Repeat | None = None
         self._farewell: Farewell | None = None
 
+    @property
+    def congestion(self) -> CongestionControl:
+        """The controller, for who watches."""
+        return self._congestion
+
+    @property
+    def arrived(self) -> int:
+        """Chunks that the audience has, as far as is known; some fewer while probes are out."""
+        waiting = sum(count for _, count in self.recovery.retransmit)
+        return max(self.next_chunk - self.recovery.in_flight - waiting, 0)
+
     def next_event(self) -> Event | None:
         """What has happened, oldest first; None when there is nothing more to tell."""
         return self._events.popleft() if self._events else None
