@@ -167,7 +167,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         metavar="DIR",
         type=Path,
         help="write for each transfer a file in qlog into this directory, made if it is missing: a "
-        "seventh of what the files have, names but no keys and no contents",
+        "sixth of what the files have, their names, but no keys and nothing of what is in them",
     )
     parser.add_argument(
         "--plain", action="store_true", help="exactly the plain dialogue (always so today)"

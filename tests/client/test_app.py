@@ -94,6 +94,25 @@ def test_a_taken_udp_port(tmp_path: Path) -> None:
     assert "in use" in line
 
 
+@pytest.mark.parametrize(
+    ("directory", "why"), [("file", "File exists"), ("missing/traces", "No such file or directory")]
+)
+def test_traces_that_cannot_be_written(tmp_path: Path, directory: str, why: str) -> None:
+    """PROTOCOL 5.11: said at the start, before anybody is called."""
+    (tmp_path / "file").write_text("mine")
+    done = start(tmp_path, "127.0.0.1", "1", free_udp_port(), "--trace", directory)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"Cannot write traces into {directory}: {why}\n"
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_directory_for_traces_is_made(tmp_path: Path) -> None:
+    done = start(tmp_path, "127.0.0.1", "1", free_udp_port(), "--trace", "traces")
+    assert done.returncode == 1  # there is no server
+    assert list((tmp_path / "traces").iterdir()) == []
+    assert (tmp_path / "traces").stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("server", ["127.0.0.1", "no-such-host.invalid", "x" * 300])
 def test_no_server_there(tmp_path: Path, server: str) -> None:
     done = start(tmp_path, server, "1", free_udp_port())

@@ -20,6 +20,7 @@ from tests.doubles.relay import Relay
 from toom_client.files import HIDDEN
 from toom_client.incoming import IncomingFile
 from toom_client.rules import Rules
+from toom_client.tracing import Traces
 from toom_client.transfers import (
     MAX_FROM_ONE,
     OpenedFile,
@@ -92,13 +93,15 @@ class Table:
         self.clients: list[Client] = []
         self.tickets = 0
 
-    def seat(self, name: str, *, rules: Rules | None = None) -> Client:
+    def seat(
+        self, name: str, *, rules: Rules | None = None, traces: Traces | None = None
+    ) -> Client:
         directory = self.root / name
         directory.mkdir(exist_ok=True)
         reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         sock = bind_udp(0)
         port = sock.getsockname()[1]
-        transfers = Transfers(sock, directory, report=reports.put, rules=rules)
+        transfers = Transfers(sock, directory, report=reports.put, rules=rules, traces=traces)
         keys = KeyPair.from_bytes(os.urandom(32))
         transfers.use_keys(keys)
         client = Client(name, directory, transfers, port, reports, keys)
