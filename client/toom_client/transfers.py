@@ -320,7 +320,6 @@ class Transfers:
             if not self._datagrams.waits and transfer.deadline() <= now:
                 transfer.poll(partial(self._send, self._peers[transfer]), now=now)
             for report in transfer.events():
-                self._measure_at = 0.0
                 self._report(report)
             if transfer.over(now=now):
                 self._forget(transfer)
