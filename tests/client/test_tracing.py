@@ -80,7 +80,7 @@ def only(events: list[Record], name: str) -> list[Record]:
 def test_both_ends_of_a_lossy_transfer_are_told(table: Table, yoda: Client, han: Client) -> None:
     content = content_of(2_000_000)
     yoda.writes("lecture1.mp4", content)
-    with Relay(yoda.address, han.address, seed=4, loss=0.05, delay=0.05) as relay:
+    with Relay(yoda.address, han.address, seed=4, loss=0.05, delay=0.15) as relay:
         table.send(yoda, "lecture1.mp4", han, relay)
         assert yoda.hears() == Uploaded("lecture1.mp4", "Han")
         assert han.hears() == Received("lecture1.mp4", "Yoda")
@@ -112,7 +112,7 @@ def test_both_ends_of_a_lossy_transfer_are_told(table: Table, yoda: Client, han:
     assert len(lost) >= len(sent) * 0.02
     assert {header_number(packet) for packet in lost} <= {header_number(packet) for packet in sent}
     metrics = only(presenter, "recovery:metrics_updated")
-    assert 100 <= min(each["min_rtt"] for each in metrics) < 150  # ms; the relay's
+    assert min(each["min_rtt"] for each in metrics) >= 299  # ms; the relay's, there and back
     assert only(presenter, "recovery:congestion_state_updated")[0] == {"new": "startup"}
     acked = [
         frame
@@ -122,7 +122,7 @@ def test_both_ends_of_a_lossy_transfer_are_told(table: Table, yoda: Client, han:
     ]
     assert acked
     progress = only(presenter, "toom:progress")
-    assert progress
+    assert progress  # 1400 packets from a window of 32 take more than a second of round trips
     assert progress[-1]["size"] == len(content)
     assert [each["bytes"] for each in progress] == sorted(each["bytes"] for each in progress)
 
