@@ -20,7 +20,7 @@ from toom_client.identity import Identity
 from toom_client.keyboard import Keyboard
 from toom_client.link import Link, request_ids
 from toom_client.live import Feed
-from toom_client.rules import AT_ONCE, Rules, parse_accept, parse_size
+from toom_client.rules import AT_ONCE, CONTROLLERS, Rules, parse_accept, parse_size
 from toom_client.screen import Screen
 from toom_client.transfers import Report, Transfers, bind_udp
 from toom_client.wording import say_report
@@ -156,6 +156,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         help="the largest file that is taken: bytes, or 500k, 20M, 4G (default: any size)",
     )
     parser.add_argument(
+        "--congestion",
+        choices=CONTROLLERS,
+        default=CONTROLLERS[0],
+        help="how files are sent: rate, the quickest; cubic, as TCP does; background, which gives "
+        "way to others (default: %(default)s)",
+    )
+    parser.add_argument(
         "--max-transfers",
         metavar="N",
         type=int,
@@ -225,7 +232,8 @@ async def _converse(
     def tell(report: Report) -> None:  # called by the transfers' thread
         loop.call_soon_threadsafe(screen.notice, say_report(report))
 
-    rules = Rules(options.accept, options.max_file_size, options.max_transfers)
+    accept, congestion = options.accept, options.congestion
+    rules = Rules(accept, options.max_file_size, options.max_transfers, congestion)
     transfers = Transfers(udp, directory, report=tell, rules=rules, traces=traces)
     feed = Feed() if options.live else None
     new_link = _links(options, screen, transfers, feed)

@@ -16,6 +16,7 @@ from toom_client.progress import Count, Direction
 from toom_client.reports import Report, SendFailed, Uploaded, phrase
 from toom_client.tickets import Ticket
 from toom_protocol.errors import MalformedPacket
+from toom_protocol.transfer.congestion import CONTROLLERS, DEFAULT
 from toom_protocol.transfer.frames import Offer
 from toom_protocol.transfer.hello import PresenterHandshake
 from toom_protocol.transfer.noise import KeyPair
@@ -60,12 +61,14 @@ class Presenting:
         file: OpenedFile,
         *,
         now: float,
+        congestion: str = DEFAULT,
         begin_trace: BeginTrace | None = None,
     ) -> None:
         """Begin to say hello.
 
         Args:
             static: this client's keys since it logged in.
+            congestion: name of the controller.
             begin_trace: called with the first hello, where a trace is wanted.
 
         Raises:
@@ -96,7 +99,9 @@ class Presenting:
         self._next_new = 0  # the chunk that is hashed next
         self._claim: Resumable | None = None  # what the audience says that it has
         self._resent = 0  # packets
-        self._engine = Presenter(offer, now=now, seed=self.connection)
+        self._engine = Presenter(
+            offer, now=now, congestion=CONTROLLERS[congestion], seed=self.connection
+        )
         self._begin_trace = begin_trace
         self.trace: TraceFile | None = None
 

@@ -1,4 +1,4 @@
-"""Whose files this client takes, and how many (PROTOCOL 5.9).
+"""What the user says about transfers: whose files are taken, how many, how fast (PROTOCOL 5.9).
 
 Belongs here: judging an offer before the disk is touched. Does not: whether there is room (files).
 """
@@ -12,6 +12,11 @@ from typing import Final
 from toom_protocol.transfer.reasons import Reason
 
 AT_ONCE: Final = 64  # files on their way in; each takes a descriptor, and its part of the buffer
+CONTROLLERS: Final = (
+    "rate",
+    "cubic",
+    "background",
+)  # by name, so that none is loaded; PROTOCOL 5.6
 _SIZE: Final = re.compile(r"([0-9]{1,15})([kMGT]?)", re.ASCII)
 _UNITS: Final = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}  # bytes
 
@@ -24,11 +29,13 @@ class Rules:
         accept: the names of those whose files are taken; None: everybody's (SPEC S12).
         max_file_size: bytes; None: any size.
         at_once: files on their way in at one time.
+        congestion: which controller says how fast files go out; one of CONTROLLERS.
     """
 
     accept: frozenset[str] | None = None
     max_file_size: int | None = None
     at_once: int = AT_ONCE
+    congestion: str = CONTROLLERS[0]
 
     def fault_in(self, presenter: str, size: int, under_way: int) -> Reason | None:
         """Say why an offer is refused; None when it is not.

@@ -84,7 +84,7 @@ class Transfers:
             directory: where received files are stored.
             report: told how each transfer ends, from the transfers' thread.
             log: told key=value lines for developers, from the same thread.
-            rules: whose files are taken; everybody's when there are none (SPEC S12).
+            rules: of the user; everybody's files are taken when there are none (SPEC S12).
             traces: where each transfer is written down, if it is to be (PROTOCOL 5.11).
         """
         self._datagrams = Datagrams(sock)
@@ -199,7 +199,12 @@ class Transfers:
             with suppress(MalformedPacket):  # a public key that is none
                 begin = partial(self._begin_trace, ticket, "presenter") if self._traces else None
                 presenting = Presenting(
-                    ticket, self.keys, file, now=self._clock(), begin_trace=begin
+                    ticket,
+                    self.keys,
+                    file,
+                    now=self._clock(),
+                    congestion=self._rules.congestion,
+                    begin_trace=begin,
                 )
         if presenting is None or peer is None or not self._admit(presenting, peer):
             file.close()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from toom_client.rules import parse_accept, parse_size
+from toom_client.rules import CONTROLLERS, parse_accept, parse_size
+from toom_protocol.transfer import congestion
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,8 @@ def test_sizes(text: str, size: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(ValueError, match="is no size"):
         parse_size(text)
+
+
+def test_the_controllers_that_can_be_chosen_are_those_that_there_are() -> None:
+    assert set(CONTROLLERS) == set(congestion.CONTROLLERS)
+    assert CONTROLLERS[0] == congestion.DEFAULT

@@ -19,7 +19,7 @@ from tests.doubles.patience import lets_pass, wait_until
 from tests.doubles.relay import Relay
 from toom_client.files import HIDDEN
 from toom_client.incoming import IncomingFile
-from toom_client.rules import Rules
+from toom_client.rules import CONTROLLERS, Rules
 from toom_client.tracing import Traces
 from toom_client.transfers import (
     MAX_FROM_ONE,
@@ -746,3 +746,15 @@ def test_a_file_of_which_all_had_come_is_only_compared(
         assert han.hears() == Received("a.mp4", "Yoda")
         assert relay.carried < 20_000
     assert han.stored() == {"Yoda_a.mp4": content}
+
+
+@pytest.mark.parametrize("congestion", CONTROLLERS)
+def test_a_file_arrives_with_any_congestion_controller(
+    table: Table, han: Client, congestion: str
+) -> None:
+    leia = table.seat("Leia", rules=Rules(congestion=congestion))
+    content = content_of(MEGABYTE)
+    leia.writes("a.mp4", content)
+    table.send(leia, "a.mp4", han)
+    assert leia.hears() == Uploaded("a.mp4", "Han")
+    assert han.stored() == {"Leia_a.mp4": content}

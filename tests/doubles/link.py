@@ -149,8 +149,8 @@ class Pair:
         self.presenter_lives = self.audience_lives = True
         self._digested = False
 
-    def _make_control(self, rtt: float) -> RateBased:
-        self.control = RateBased(initial_rtt=rtt)
+    def _make_control(self, *, initial_rtt: float, seed: int = 0) -> RateBased:
+        self.control = RateBased(initial_rtt=initial_rtt, seed=seed)
         return self.control
 
     @property

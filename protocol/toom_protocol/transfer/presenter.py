@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from toom_protocol.transfer.congestion import CongestionControl, RateBased
+from toom_protocol.transfer.congestion import (
+    CONTROLLERS,
+    DEFAULT,
+    CongestionControl,
+    MakeControl,
+)
 from toom_protocol.transfer.frames import (
     Abort,
     Accept,
@@ -97,7 +101,7 @@ class Presenter:
         offer: Offer,
         *,
         now: float,
-        congestion: Callable[[float], CongestionControl] | None = None,
+        congestion: MakeControl = CONTROLLERS[DEFAULT],
         seed: int = 0,
         first_packet_number: int = 0,
     ) -> None:
@@ -105,7 +109,7 @@ class Presenter:
 
         Args:
             now: seconds, the clock of all later calls.
-            congestion: makes the controller from the first round-trip time in seconds.
+            congestion: makes the controller, when the first round trip is known.
             seed: gives each transfer its own rhythm of probing.
             first_packet_number: where the numbers of this direction begin.
         """
@@ -117,8 +121,8 @@ class Presenter:
         """Bytes of the file in a chunk; 0 until the audience has accepted."""
         self._offer = offer
         self._total = 0
-        self._make_congestion = congestion or (lambda rtt: RateBased(initial_rtt=rtt, seed=seed))
-        self._congestion = self._make_congestion(INITIAL_RTT)
+        self._make_congestion, self._seed = congestion, seed
+        self._congestion = congestion(initial_rtt=INITIAL_RTT, seed=seed)
         self._events: deque[Event] = deque()
         self._packet_number = first_packet_number
         self._newest_control = -1
@@ -269,7 +273,7 @@ class Presenter:
         sent = self._offers.get(accept.echo)
         rtt = INITIAL_RTT if sent is None else max(now - sent - accept.delay, 1e-4)
         self.recovery.rtt.sample(rtt, ack_delay=0.0)
-        self._congestion = self._make_congestion(rtt)
+        self._congestion = self._make_congestion(initial_rtt=rtt, seed=self._seed)
         self.chunk_size = accept.chunk_size
         self._total = chunks_in(self._offer.size, self.chunk_size)
         self._take_limits(accept.credit, accept.receive_buffer)

@@ -157,7 +157,7 @@ def test_a_batch_is_cut_where_a_lost_run_is_longer() -> None:
     engine = Presenter(
         Offer(200 * LARGEST_CHUNK, "a"),
         now=0.0,
-        congestion=lambda rtt: RateBased(initial_rtt=rtt),
+        congestion=RateBased,
     )
     engine.poll(now=0.0)
     engine.receive(0, (ACCEPT,), now=0.01)
