@@ -49,7 +49,7 @@ override clean = sh containers/clean.sh
 #: make up          the conference: docker compose up
 #: make mutants     break the program in many small ways; the scenarios must see each
 #: make kills       500 kills of the server, losses of power, and conferences beside a model (KILLS=500)
-#: make fuzz        look for bytes that break the codec, log lines or the server, 10 minutes each (ARGS=…)
+#: make fuzz        look for bytes that break codec, log lines, server or transfers, 10 minutes each (ARGS=…)
 #: make steady      the whole suite 60 times, no flake, no leak; goes on where it stopped   (ARGS=…)
 #: make bench       how long the whole suite takes, and where the time goes  (ON=docker|local ARGS=…)
 #: make setup       make .venv, and nothing else

@@ -146,7 +146,7 @@ class Listening:
             self._meet(now)
             if self.trace is not None:
                 self.trace.heard(PacketType.HELLO, packet_number, (offer,), len(datagram), now=now)
-            self._engine.receive(packet_number, (offer,), now=now)
+            self._engine.greet(packet_number, offer, now=now)
         elif self._theirs is not None:
             frames = self._theirs.unseal(datagram)
             if self.trace is not None:

@@ -249,8 +249,13 @@ class Pair:
         return bool(pieces)
 
     def _control_reaches_audience(self, item: Control) -> None:
-        if self.audience_lives:
-            self.audience.receive(item.packet_number, item.frames, now=self.now)
+        if not self.audience_lives:
+            return
+        match item.frames:
+            case (Offer() as offer,):
+                self.audience.greet(item.packet_number, offer, now=self.now)
+            case frames:
+                self.audience.receive(item.packet_number, frames, now=self.now)
 
     def _control_reaches_presenter(self, item: Control) -> None:
         if self.presenter_lives:

@@ -1,4 +1,4 @@
-"""`make fuzz`: look for bytes that break the codec, the logs' lines or the whole server.
+"""`make fuzz`: look for bytes that break the codec, the logs' lines, the server or a transfer.
 
 Each target runs for a while under atheris, guided by what its inputs reach. Inputs that reach
 something new are kept in build/fuzz/TARGET and used the next time; what breaks a target is left in
@@ -27,7 +27,7 @@ BROKE: Final = 77  # how libFuzzer ends when an input broke the target
 RUNNER: Final = """
 import logging, sys, atheris
 logging.disable()
-with atheris.instrument_imports(include=["toom_protocol", "toom_server"]):
+with atheris.instrument_imports(include=["toom_protocol", "toom_server", "toom_client"]):
     from tests.fuzz.targets import TARGETS
 atheris.Setup(sys.argv, TARGETS[{name!r}])
 atheris.Fuzz()

@@ -1,5 +1,6 @@
 """Write the first inputs of each target: one of every message, some lines, some plays."""
 
+import random
 from pathlib import Path
 
 from toom_protocol import messages as m
@@ -20,6 +21,9 @@ EXAMPLES = (
     m.End(),
 )
 
+DATAGRAMS = (12, 13, 14, 15)  # seeds of plays
+PEERS = (0, 34, 44, 60, 134)  # of such in which a file comes through, or nearly
+
 
 def main(folder: Path = Path(__file__).parent / "corpus") -> None:
     """Write them."""
@@ -28,6 +32,8 @@ def main(folder: Path = Path(__file__).parent / "corpus") -> None:
         "codec": [*streams, PREFACE + b"".join(stream[5:] for stream in streams)],
         "line": [b"1; 1 Jun 2022 16:00:00; Yoda; a; b", b"9; 31 Feb 2022 25:00:00; Yoda; x"],
         "server": [bytes(range(7, 250, 3)), b"\x00\x05\x00\x00" * 20, bytes(range(256))],
+        "datagrams": [b"", *(random.Random(seed).randbytes(600) for seed in DATAGRAMS)],
+        "peer": [b"\0", b"\1", *(random.Random(seed).randbytes(1000) for seed in PEERS)],
     }
     for target, some in inputs.items():
         (folder / target).mkdir(parents=True, exist_ok=True)

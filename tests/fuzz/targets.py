@@ -1,10 +1,13 @@
 """What is fuzzed: each function takes any bytes, and fails when something does not hold."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
+from tests.fuzz.datagrams import datagrams
+from tests.fuzz.peer import peer
 from tests.fuzz.play import PASSWORD, USERS, played
+from tests.fuzz.source import Source
 from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, Decoder, encode
 from toom_protocol.errors import MalformedLine
@@ -64,7 +67,7 @@ async def _server(data: bytes) -> None:
         await play.close()
 
 
-def _request(source: "Source") -> m.Request:
+def _request(source: Source) -> m.Request:
     name = USERS[source.number(len(USERS))]
     words = source.text(40).decode(errors="replace")
     match source.number(15):
@@ -96,33 +99,10 @@ def _request(source: "Source") -> m.Request:
             return m.LogOut()
 
 
-class Source:
-    """Choices, read off bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self._bytes = self._read(data)
-        self.is_empty = not data
-
-    def _read(self, data: bytes) -> Iterator[int]:
-        for number, byte in enumerate(data, start=1):
-            self.is_empty = number == len(data)
-            yield byte
-
-    def number(self, below: int) -> int:
-        """A number from 0; 0 when there is nothing left."""
-        return (
-            (next(self._bytes, 0) * 256 + next(self._bytes, 0)) % below
-            if below > 256
-            else (next(self._bytes, 0) % below)
-        )
-
-    def text(self, most: int) -> bytes:
-        """A few bytes."""
-        return bytes(next(self._bytes, 0) for _ in range(self.number(most)))
-
-
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "codec": codec,
     "line": line,
     "server": server,
+    "datagrams": datagrams,
+    "peer": peer,
 }

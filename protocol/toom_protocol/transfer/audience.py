@@ -1,7 +1,7 @@
 """The receiving end of one transfer as an engine (PROTOCOL 5.3 to 5.7).
 
 Belongs here: every decision of the audience. Does not: the file, tags, sockets, clocks. The shell
-feeds `receive` and `receive_run`, writes the pieces it is told to, answers the events with
+feeds `greet`, `receive` and `receive_run`, writes the pieces it is told to, answers the events with
 `accept` or `refuse`, `digested` and `stored`, sends what `poll` returns, comes back at `deadline`.
 """
 
@@ -132,7 +132,9 @@ class Audience:
         self.offer: Offer | None = None
         self._events: deque[Event] = deque()
         self._packet_number = 0
+        self._newest_hello = -1
         self._newest_control = -1
+        self._knows = False  # the presenter has our answer: it has sent something sealed
         self._heard = now
         self._spoke = now
         self._expires = now + EXPECTATION
@@ -148,12 +150,28 @@ class Audience:
         """What has happened, oldest first; None when there is nothing more to tell."""
         return self._events.popleft() if self._events else None
 
+    def greet(self, packet_number: int, offer: Offer, *, now: float) -> None:
+        """Take a hello of the presenter; any number of them may come.
+
+        Its number is under the ticket's key alone, so nothing that is sealed is judged by it.
+        """
+        if self._farewell is not None:
+            self._farewell.hear((offer,), now=now)
+            return
+        if packet_number > self._newest_hello:  # a replay is no sign of life
+            self._newest_hello = packet_number
+            self._heard = now
+        if not self._knows:
+            self._ack_due = min(self._ack_due, max(now, self._spoke + ACK_INTERVAL))
+            self._on_offer(offer, packet_number, now)
+
     def receive(self, packet_number: int, frames: tuple[Frame, ...], *, now: float) -> None:
         """Take a control datagram of the presenter; one that is late or came before is ignored."""
         if packet_number <= self._newest_control or packet_number >= MAX_NUMBER:
             return  # the largest number has no end that an acknowledgement could name
         self._newest_control = packet_number
         self._heard = now
+        self._knows = True
         if self._farewell is not None:
             self._farewell.hear(frames, now=now)
             return
@@ -161,8 +179,6 @@ class Audience:
         self._ack_due = min(self._ack_due, max(now, self._spoke + ACK_INTERVAL))
         for frame in frames:
             match frame:
-                case Offer():
-                    self._on_offer(frame, packet_number, now)
                 case Fin(digest):
                     self._on_fin(digest)
                 case Skip(blocks):
@@ -189,7 +205,8 @@ class Audience:
             return []
         if packet_number + count > MAX_NUMBER:
             return []
-        expected = self._ranges.end
+        self._knows = True
+        expected = self._ranges.end or packet_number  # where the numbers of data begin
         pieces = self.chunks.add(chunk, count)
         if pieces or packet_number >= expected:  # a replay of old packets is no sign of life
             self._heard = now

@@ -137,6 +137,7 @@ class Presenter:
         self._skip_repeat: Repeat | None = None
         self._fin: Fin | None = None
         self._fin_repeat: Repeat | None = None
+        self._fin_said = False
         self._farewell: Farewell | None = None
 
     @property
@@ -176,7 +177,7 @@ class Presenter:
                     self._on_ack(frame, now)
                 case Refuse(reason) | Abort(reason):
                     self._end(Failed(reason), End(), LINGER_AFTER_END, now)
-                case Done() if self._fin is not None and self.phase is Phase.SENDING:
+                case Done() if self._fin_said and self.phase is Phase.SENDING:
                     self._end(Delivered(), End(), LINGER_AFTER_END, now)
                 case _:
                     pass  # a ping has been heard; the rest is not for a presenter
@@ -264,6 +265,7 @@ class Presenter:
             sending += self._take_batch(now)
         if self._fin is not None and self._fin_repeat is not None and self._fin_repeat.due <= now:
             self._fin_repeat.said(now=now)
+            self._fin_said = True
             sending.append(self._control((self._fin,), now))
         if not sending and now >= self._spoke + KEEP_ALIVE:
             sending.append(self._control((Ping(),), now))

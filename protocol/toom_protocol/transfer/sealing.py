@@ -58,6 +58,8 @@ class ControlSeal:
         Raises:
             MalformedPacket: not genuine, or not decodable.
         """
+        if len(datagram) < OVERHEAD:
+            raise MalformedPacket(f"{len(datagram)} bytes are less than a header and a tag")
         header, sealed = datagram[:HEADER_SIZE], datagram[HEADER_SIZE:]
         try:
             payload = self._cipher.decrypt(bytes(header), bytes(sealed), None)

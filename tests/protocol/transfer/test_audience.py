@@ -36,7 +36,7 @@ DIGEST = bytes(32)
 
 def receiving(offer: Offer = OFFER) -> Audience:
     engine = Audience(now=0.0)
-    engine.receive(0, (offer,), now=0.0)
+    engine.greet(0, offer, now=0.0)
     assert engine.next_event() == Offered(offer)
     engine.accept(LARGEST_CHUNK, now=0.0)
     engine.poll(now=0.0)
@@ -45,7 +45,7 @@ def receiving(offer: Offer = OFFER) -> Audience:
 
 def test_a_presenter_that_falls_silent_while_the_disk_is_asked_is_gone() -> None:
     engine = Audience(now=0.0)
-    engine.receive(0, (OFFER, Ping()), now=1.0)
+    engine.greet(0, OFFER, now=1.0)
     engine.poll(now=16.1)
     assert [engine.next_event(), engine.next_event()] == [
         Offered(OFFER),
@@ -71,9 +71,9 @@ def test_an_expectation_ends_in_silence() -> None:
 def test_the_answer_names_the_offer_and_how_long_it_took() -> None:
     engine = Audience(now=0.0)
     engine.receive_buffer = 4096
-    engine.receive(0, (OFFER,), now=1.0)
+    engine.greet(0, OFFER, now=1.0)
     assert said(engine, 1.0) == [Ping()]  # the disk is being asked
-    engine.receive(3, (OFFER,), now=1.5)
+    engine.greet(3, OFFER, now=1.5)
     engine.accept(LARGEST_CHUNK, now=1.75)
     accept, ack = said(engine, 1.75)
     assert accept == Accept(3, 0.25, 10, 4096, LARGEST_CHUNK)
@@ -83,7 +83,7 @@ def test_the_answer_names_the_offer_and_how_long_it_took() -> None:
 def test_each_offer_is_answered_again() -> None:
     """The first acceptance may have been lost."""
     engine = receiving()
-    engine.receive(1, (OFFER,), now=0.5)
+    engine.greet(1, OFFER, now=0.5)
     assert isinstance(said(engine, 0.5)[0], Accept)
     assert engine.next_event() is None
 
@@ -94,14 +94,15 @@ def test_a_full_count_is_acknowledged_at_once_and_a_few_a_little_later() -> None
     assert said(engine, 1.0) == []
     assert engine.deadline() == 1.004
     engine.receive_run(4, 3, 13, now=1.001)
-    assert said(engine, 1.001) == [Ack(0.0, 100, 0, ((0, 17),))]
+    assert said(engine, 1.001) == [Ack(0.0, 100, 0, ((1, 17),))]
 
 
 def test_a_gap_is_told_at_once_but_once_a_millisecond() -> None:
     engine = receiving()
-    engine.receive_run(2, 1, 1, now=1.0)
-    assert said(engine, 1.0) == [Ack(0.0, 10, 0, ((2, 3), (0, 1)))]
-    engine.receive_run(4, 3, 1, now=1.0001)
+    engine.receive_run(1, 0, 1, now=1.0)
+    engine.receive_run(3, 1, 1, now=1.0)
+    assert said(engine, 1.0) == [Ack(0.0, 10, 0, ((3, 4), (1, 2)))]
+    engine.receive_run(5, 3, 1, now=1.0001)
     assert said(engine, 1.0001) == []
     assert engine.deadline() == 1.001
 
@@ -133,8 +134,35 @@ def test_replayed_data_is_no_sign_of_life() -> None:
 
 def test_replayed_control_is_ignored() -> None:
     engine = receiving()
-    engine.receive(0, (Abort(Reason.GIVEN_UP),), now=1.0)
+    engine.receive(1, (Ping(),), now=1.0)
+    engine.receive(1, (Abort(Reason.GIVEN_UP),), now=1.0)
     assert engine.next_event() is None
+
+
+def test_a_hello_of_any_number_keeps_nothing_from_being_heard() -> None:
+    """Who knows the ticket can give a hello of the presenter another number."""
+    engine = receiving()
+    engine.greet(MAX_NUMBER - 1, OFFER, now=0.5)
+    said(engine, 0.5)
+    engine.receive_run(1, 0, 1, now=1.0)
+    assert said(engine, 1.004)[-1] == Ack(pytest.approx(0.004), 10, 0, ((1, 2),))
+    engine.receive(2, (Abort(Reason.GIVEN_UP),), now=1.1)
+    assert engine.next_event() == Failed(Reason.GIVEN_UP, OFFER)
+
+
+def test_hellos_that_are_replayed_do_not_keep_a_transfer_alive() -> None:
+    engine = receiving()
+    for second in range(1, 16):
+        engine.greet(0, OFFER, now=float(second))
+        engine.poll(now=float(second))
+    assert engine.next_event() == Failed(Reason.PEER_GONE, OFFER)
+
+
+def test_who_knows_the_answer_is_not_told_again() -> None:
+    engine = receiving()
+    engine.receive_run(1, 0, 1, now=1.0)
+    engine.greet(1, OFFER, now=1.5)
+    assert not any(isinstance(frame, Accept) for frame in said(engine, 1.6))
 
 
 def whole() -> Audience:
@@ -174,7 +202,7 @@ def test_a_wrong_digest_is_told() -> None:
 
 def test_a_refusal_is_told() -> None:
     engine = Audience(now=0.0)
-    engine.receive(0, (OFFER,), now=0.0)
+    engine.greet(0, OFFER, now=0.0)
     engine.refuse(Reason.NO_SPACE, now=0.1)
     engine.refuse(Reason.BAD_NAME, now=0.1)
     engine.accept(LARGEST_CHUNK, now=0.1)
@@ -199,7 +227,7 @@ def test_a_refusal_is_told() -> None:
 )
 def test_offers_that_cannot_be_taken(offer: Offer, reason: Reason) -> None:
     engine = Audience(now=0.0)
-    engine.receive(0, (offer,), now=0.0)
+    engine.greet(0, offer, now=0.0)
     assert engine.next_event() == Failed(reason, offer)
     assert said(engine, 0.0) == [Refuse(reason)]
 

@@ -121,7 +121,10 @@ def test_done_before_the_digest_was_sent_is_not_believed() -> None:
     engine.receive(1, (Done(),), now=0.02)
     assert engine.next_event() is None
     engine.digested(bytes(32), now=0.03)
-    engine.receive(2, (Done(), Accept(0, 0.0, 1, 1, LARGEST_CHUNK), Ack(0.0, 1, 1, ())), now=0.04)
+    engine.receive(2, (Done(),), now=0.03)
+    assert engine.next_event() is None
+    engine.poll(now=0.03)
+    engine.receive(3, (Done(), Accept(0, 0.0, 1, 1, LARGEST_CHUNK), Ack(0.0, 1, 1, ())), now=0.04)
     assert engine.next_event() == Delivered()
     assert engine.next_event() is None
 

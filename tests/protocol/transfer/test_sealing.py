@@ -52,6 +52,12 @@ def test_another_key_does_not_open() -> None:
         control(key=bytes(32)).unseal(control().seal(7, (Ping(),)))
 
 
+@pytest.mark.parametrize("size", [0, 7, 12, 27])
+def test_less_than_a_header_and_a_tag_is_no_control(size: int) -> None:
+    with pytest.raises(MalformedPacket, match="less than"):
+        control().unseal(bytes(size))
+
+
 class Ends:
     """A sealer and an opener of one file, and a buffer as a socket fills it."""
 
