@@ -11,7 +11,7 @@ MAKEFLAGS += -q --no-print-directory
 .DEFAULT_GOAL := help
 # The shell, and not make's functions, since a path may hold spaces.
 override HERE := $(shell cd "$$(dirname "$$(echo '$(MAKEFILE_LIST)' | sed 's/^ //')")" && pwd)
-override VERBS := help setup scenarios test check format image up mutants kills fuzz steady bench clean
+override VERBS := help setup scenarios test check format image up mutants kills transfers fuzz steady bench clean
 override LEFT := $(or $(TMPDIR),/tmp)/toom-make-$(shell echo $$PPID)
 
 # Docker or local, how many stages at once, and further words for `toom run`.
@@ -35,6 +35,7 @@ override image = $(SETUP) $(BIN)/python -m toom_scenarios.images
 override up = $(SETUP) $(BIN)/python -m toom_scenarios.images && sh containers/compose.sh up
 override mutants = $(SETUP) $(BIN)/python -m tests.mutants $(ARGS)
 override kills = $(SETUP) TOOM_KILLS='$(or $(KILLS),500)' sh containers/kills.sh
+override transfers = $(SETUP) $(BIN)/python -m tests.transfers $(ARGS)
 override fuzz = $(SETUP) $(BIN)/python -m tests.fuzz $(ARGS)
 override steady = $(SETUP) $(BIN)/python -m tests.steady $(if $(ON),--on '$(ON)') $(ARGS)
 override bench = $(SETUP) $(BIN)/toom bench suite \
@@ -49,6 +50,7 @@ override clean = sh containers/clean.sh
 #: make up          the conference: docker compose up
 #: make mutants     break the program in many small ways; the scenarios must see each
 #: make kills       500 kills of the server, losses of power, and conferences beside a model (KILLS=500)
+#: make transfers   1,000 transfers over simulated links, whatever goes wrong       (ARGS="N --first SEED")
 #: make fuzz        look for bytes that break codec, log lines, server or transfers, 10 minutes each (ARGS=…)
 #: make steady      the whole suite 60 times, no flake, no leak; goes on where it stopped   (ARGS=…)
 #: make bench       how long the whole suite takes, and where the time goes  (ON=docker|local ARGS=…)

@@ -51,7 +51,7 @@ def test_make_prints_its_verbs(checkout: Path) -> None:
         "image",
         "mutants",
         "kills",
-        "fuzz",
+        "transfers",
         "fuzz",
         "steady",
         "bench",

@@ -41,6 +41,8 @@ class Faults:
     late: float = 0.003
     duplicate: float = 0.0
     corrupt: float = 0.0
+    burst: float = 0.0  # … begin a time in which nothing passes
+    burst_time: float = 0.05
     rate: float | None = None  # packets a second; None: unlimited
     queue: int = 400  # packets that may wait for the rate
 
@@ -55,6 +57,7 @@ class Link:
         self.queue_time = 0.0  # summed over packets: for the mean queue
         self._rng = rng
         self._free = 0.0  # when the rate lets the next packet leave
+        self._burst_until = 0.0
 
     def arrivals(self, now: float) -> list[float]:
         """When a packet that is sent now arrives: not at all, once or twice."""
@@ -71,6 +74,11 @@ class Link:
             self.queue_time += waiting
             leaves = self._free = max(self._free, now) + 1 / faults.rate
         if faults.loss and chance() < faults.loss:  # behind the queue: it has used up the rate
+            self.lost += 1
+            return []
+        if leaves < self._burst_until or (faults.burst and chance() < faults.burst):
+            if leaves >= self._burst_until:
+                self._burst_until = leaves + faults.burst_time
             self.lost += 1
             return []
         time = leaves + faults.delay
@@ -104,6 +112,10 @@ class Network:
     def carry(self, link: Link, item: Any, deliver: Callable[[Any], None]) -> None:
         for time in link.arrivals(self.now):
             heapq.heappush(self._under_way, (time, next(self._order), deliver, item))
+
+    def clear(self) -> None:
+        """Forget what is under way."""
+        self._under_way.clear()
 
     def next_arrival(self) -> float | None:
         return self._under_way[0][0] if self._under_way else None

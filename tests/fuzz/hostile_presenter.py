@@ -39,8 +39,8 @@ from toom_protocol.transfer.sealing import ControlSeal
 FRESH: Final = KeyPair.from_bytes(b"e" * 32)
 HUGE: Final = (1 << 42, (1 << 42) * 3, (1 << 63) + 1, (1 << 64) - 1)  # no disk has room for them
 NAMES: Final = (
-    *("a.mp4", "a.mp4", "a.mp4", "b", "folder", "../a", "/etc/a", "a/b", "..", ".toom", ".hidden"),
-    *("", "x" * 200, "x" * 255, "a\0b", "a\nb", "ü" * 101, ".toom/a", "a..b", "\u2028"),
+    *("a.mp4", "b", "folder", "folder/a", "../a", "/etc/a", "a/b", "..", ".toom", ".hidden", ""),
+    *("x" * 200, "x" * 255, "a\0b", "a\nb", "ü" * 101, ".toom/a", "a..b", "\u2028"),
 )
 
 
@@ -55,7 +55,8 @@ class HostilePresenter(Hostile):
         (self.directory / "notes.txt").write_text("mine")
         (root / "home" / "secret").write_text("mine")
         self.before = self._outside()
-        self.roots: set[bytes] = set()
+        self.roots: set[bytes] = set()  # that were ever said
+        self.blocks = 0  # that the audience says it has
         self.names: set[str] = set()
         self.content = content_of(TOTAL)
         self.size, self.chunk_size = 0, LARGEST_CHUNK
@@ -86,8 +87,8 @@ class HostilePresenter(Hostile):
                 self._send_anything(source)
             case 6:
                 self._finish(source)
-            case 7:
-                self._meddle(source)
+            case 7 if self.blocks:
+                self.says(f.Skip(self.blocks if source.number(4) else 0))
             case 8:
                 self._come_again(source)
             case _:
@@ -157,16 +158,9 @@ class HostilePresenter(Hostile):
             root = bytes(32)
         self.says(f.Fin(root))
 
-    def _meddle(self, source: Source) -> None:
-        """The user, or another program, changes what is unfinished."""
-        for path in sorted((self.directory / ".toom").glob("*")):
-            match source.number(4):
-                case 0:
-                    os.truncate(path, source.number(200))
-                case 1:
-                    path.unlink()
-                case _:
-                    pass
+    def says(self, *frames: f.Frame, number: int | None = None) -> None:
+        self.roots |= {frame.digest for frame in frames if isinstance(frame, f.Fin)}
+        super().says(*frames, number=number)
 
     def _come_again(self, source: Source) -> None:
         """Han's client ends in the middle, or all of it is over: another ticket."""
@@ -174,7 +168,23 @@ class HostilePresenter(Hostile):
             self.end.quit()
         if self.end.is_over:
             self._drain()
+            self._meddle(source)
             self._expect()
+
+    def _meddle(self, source: Source) -> None:
+        """Between two tries somebody changes what is unfinished."""
+        for path in sorted((self.directory / ".toom").glob("*")):
+            match source.number(4):
+                case 0:
+                    os.truncate(path, source.number(200))
+                case 1:
+                    path.unlink()
+                case 2 if path.stat().st_size:
+                    changed = bytearray(path.read_bytes())
+                    changed[source.number(len(changed))] ^= 1
+                    path.write_bytes(changed)
+                case _:
+                    pass
 
     def _drain(self) -> None:
         while self.audience.work(told=True):
@@ -192,7 +202,7 @@ class HostilePresenter(Hostile):
                 seal = ControlSeal(self.keys.receive, connection=7, speaker=kind)
                 for frame in seal.unseal(datagram):
                     if isinstance(frame, f.Accept):
-                        self.chunk_size = frame.chunk_size
+                        self.chunk_size, self.blocks = frame.chunk_size, frame.blocks
 
     def _outside(self) -> dict[str, bytes | None]:
         return {
@@ -213,9 +223,10 @@ class HostilePresenter(Hostile):
             assert path.name.startswith("Yoda_")
             assert path.is_file()
             content = path.read_bytes()
-            assert content == content_of(len(content)), "what stands there was never verified"
+            roots = {tree_of(content, size).root() for size in CHUNK_SIZES}
+            assert roots & self.roots, "what stands there was never verified"
         assert (self.directory / "notes.txt").read_text() == "mine"
-        assert (self.directory / "Yoda_folder").is_dir()
+        assert not list((self.directory / "Yoda_folder").iterdir())
         if any(isinstance(report, Received) for report in self.end.reports):
             assert any(path.name.startswith("Yoda_") for path in self.directory.iterdir())
         if self.end.is_over and not self.audience.jobs:

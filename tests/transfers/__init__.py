@@ -1,0 +1,1 @@
+"""Simulated transfers: see simulation."""
