@@ -607,8 +607,9 @@ def test_a_used_number_is_not_heard_again(han: Client, stranger: Stranger) -> No
     han.transfers.expect(stranger.ticket())
     stranger.offers(han, Offer(3, "a.mp4"), number=4)
     stranger.is_welcome()
-    stranger.says(han, Abort(Reason.UNKNOWN), number=4)
-    stranger.says(han, Abort(Reason.GIVEN_UP), number=5)
+    stranger.says(han, Ack(0.0, 0, 0, ()), number=5)
+    stranger.says(han, Abort(Reason.UNKNOWN), number=5)
+    stranger.says(han, Abort(Reason.GIVEN_UP), number=6)
     assert han.hears() == ReceiveFailed("a.mp4", "Yoda", "it was given up")
 
 

@@ -292,8 +292,8 @@ class Presenter:
         sample = self.recovery.on_ack(ack.ranges, ack.delay, now=now)
         if sample is not None:
             self._congestion.on_ack(sample)
-        elif ack.ranges:
-            self.recovery.hear()
+        elif ack.ranges and self.recovery.probes >= PERSISTENT_PROBES:
+            self.recovery.hear()  # not before: else each probe adds to what is out, without end
 
     def _take_limits(self, credit: int, receive_buffer: int) -> None:
         self._credit = max(self._credit, min(credit, self._total))
@@ -305,6 +305,7 @@ class Presenter:
             probes.append(self._data(chunk, 1, now))
         if probes and self.recovery.probes >= PERSISTENT_PROBES:
             self.recovery.give_up_in_flight(now=now)
+            _merge(self.recovery.retransmit)
             self._congestion.on_persistent()
         return probes
 
@@ -364,3 +365,16 @@ class Presenter:
             self.phase = Phase.ENDED
             self._events.append(event)
             self._farewell = Farewell(word, now=now, linger=linger)
+
+
+def _merge(pieces: deque[tuple[int, int]]) -> None:
+    """Have each chunk once: what was sent as a probe was out twice, and is lost as often."""
+    merged: list[tuple[int, int]] = []
+    for chunk, count in sorted(pieces):
+        start, length = merged[-1] if merged else (0, -1)
+        if chunk <= start + length:
+            merged[-1] = start, max(length, chunk + count - start)
+        else:
+            merged.append((chunk, count))
+    pieces.clear()
+    pieces.extend(merged)

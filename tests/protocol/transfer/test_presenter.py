@@ -169,3 +169,17 @@ def test_a_batch_is_cut_where_a_lost_run_is_longer() -> None:
     assert len(runs) == 1
     assert runs[0].chunk == 0
     assert engine.recovery.retransmit[0] == (runs[0].count, 150 - runs[0].count)
+
+
+def test_an_audience_that_acknowledges_nothing_new_is_not_sent_ever_more() -> None:
+    engine = accepted()
+    now, out, waiting = 0.01, 0, 0
+    for number in range(1, 6000):  # two minutes
+        while engine.deadline() <= now:
+            engine.poll(now=now)
+        engine.receive(number, (Ack(0.0, 100, 1 << 20, ((0, 1),)),), now=now)
+        out = max(out, engine.recovery.in_flight)
+        waiting = max(waiting, sum(count for _, count in engine.recovery.retransmit))
+        now += 0.02
+    assert out <= 100
+    assert waiting <= 100
