@@ -42,6 +42,7 @@ class Datagrams:
         """Where `receive` puts what has come."""
         self.unsent = 0  # datagrams that the system refused, as good as lost
         self.why_unsent = ""
+        self._too_long = False
         self._waiting: deque[tuple[bytes, int, Address]] = deque()
         self.cuts = self._try(UDP_SEGMENT, 0)
         """Whether the kernel cuts what is sent at once."""
@@ -79,17 +80,22 @@ class Datagrams:
                 segment = _JOINED.unpack(data[: _JOINED.size])[0]
         return size, max(segment, 1), source
 
-    def send(self, content: bytes | memoryview, segment: int, address: Address) -> None:
+    def send(self, content: bytes | memoryview, segment: int, address: Address) -> bool:
         """Send datagrams of `segment` bytes that stand one behind the other; the last may be short.
 
         They are copied where they must wait.
+
+        Returns:
+            False where the system says at once that they are too long for the path.
         """
         if self._waiting:
             self._waiting.append((bytes(content), segment, address))
-            return
+            return True
+        self._too_long = False
         rest = self._send_now(content, segment, address)
         if rest < len(content):
             self._waiting.append((bytes(content[rest:]), segment, address))
+        return not self._too_long
 
     def flush(self) -> None:
         """Send what has waited, as far as the kernel takes it."""
@@ -107,7 +113,7 @@ class Datagrams:
 
     def _send_now(self, content: bytes | memoryview, segment: int, address: Address) -> int:
         """Send; give how many bytes need no further care."""
-        done = 0
+        done, cut = 0, self.cuts
         while done < len(content):
             part = content if self.cuts else content[done : done + segment]
             try:
@@ -125,6 +131,9 @@ class Datagrams:
                 # No route, a firewall, too long for the path, an old ICMP message: as good as lost.
                 self.unsent += 1
                 self.why_unsent = str(fault)
+                if fault.errno == errno.EMSGSIZE:  # and so are all that are as long
+                    self._too_long, self.cuts = True, cut
+                    return len(content)
             done += len(part)
         return done
 

@@ -7,21 +7,23 @@ socket (transfers).
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from toom_client.files import FileFault
 from toom_client.incoming import IncomingFile
-from toom_client.presenting import BeginTrace, Send
+from toom_client.presenting import BeginTrace, Send, fresh_challenge
 from toom_client.progress import Count, Direction
 from toom_client.reports import Received, ReceiveFailed, Report, phrase
 from toom_client.rules import Rules
-from toom_client.tickets import Ticket
+from toom_client.tickets import Address, Ticket
 from toom_protocol import filenames
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer import audience
 from toom_protocol.transfer.frames import Offer
+from toom_protocol.transfer.halves import HALVES, HalfOpener
 from toom_protocol.transfer.hello import AudienceHandshake
 from toom_protocol.transfer.noise import KeyPair
 from toom_protocol.transfer.packets import (
@@ -33,6 +35,7 @@ from toom_protocol.transfer.packets import (
     PacketType,
     connection_of,
 )
+from toom_protocol.transfer.paths import Paths
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.sealing import ControlSeal, DataOpener, OpenedRun
 from toom_protocol.transfer.tree import LEAF_SIZE, Blocks, Tree, digest_of, leaf_of
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from toom_client.tracing import TraceFile
 
 # With these the file itself is as good as it was.
+MAX_WELCOMES: Final = 16  # owed at a time; of more the oldest is dropped, its hello comes again
 _WORTH_ANOTHER_TRY: Final = frozenset({Reason.GIVEN_UP, Reason.PEER_GONE, Reason.UNKNOWN})
 
 Work = Callable[[Callable[[], None], Callable[[FileFault | None], None]], None]
@@ -50,11 +54,12 @@ Work = Callable[[Callable[[], None], Callable[[FileFault | None], None]], None]
 class Listening:
     """Takes one file from one presenter."""
 
-    hears = (PacketType.DATA, PacketType.PRESENTER_CONTROL, PacketType.HELLO)
+    hears = (PacketType.DATA, PacketType.PRESENTER_CONTROL, PacketType.HELLO, *HALVES)
 
     def __init__(
         self,
         ticket: Ticket,
+        peer: Address,
         static: KeyPair,
         directory: Path,
         *,
@@ -68,6 +73,7 @@ class Listening:
         """Expect a hello.
 
         Args:
+            peer: where the server has seen the presenter.
             static: this client's keys since it logged in.
             names: the final names of all files on their way in; shared by all of one client.
             begin_trace: called with the first hello, where a trace is wanted.
@@ -83,18 +89,19 @@ class Listening:
         self._handshake = AudienceHandshake(
             ticket.number, ticket.key, static=static, presenter=ticket.public_key
         )
-        self._welcomes = 0  # that are owed
+        self._welcomes: deque[Address] = deque(maxlen=MAX_WELCOMES)  # that are owed
         self._ours: ControlSeal | None = None  # until the presenter has come
         self._theirs: ControlSeal | None = None
         self._file: IncomingFile | None = None
         self._data: DataOpener | None = None  # until the file is accepted
+        self._halves: HalfOpener | None = None
         self._size = 0
         self._tree = Tree(0, 1)
         self._blocks = Blocks(0)
         self._chunk_size = 0
         self._leaves: dict[int, bytes] = {}  # of blocks that are whole behind one that is not
         self._noted = 0  # blocks from the first one on of which the file knows that they are here
-        self._engine = audience.Audience(now=now)
+        self._engine = audience.Audience(now=now, paths=Paths(peer, draw=fresh_challenge))
         self._begin_trace = begin_trace
         self.trace: TraceFile | None = None
 
@@ -106,7 +113,8 @@ class Listening:
     @property
     def dropped(self) -> int:
         """Datagrams that were not genuine."""
-        return self._dropped + (self._data.dropped if self._data is not None else 0)
+        openers = (self._data, self._halves)
+        return self._dropped + sum(each.dropped for each in openers if each is not None)
 
     @property
     def expecting(self) -> bool:
@@ -123,36 +131,53 @@ class Listening:
         self._engine.receive_buffer = size
 
     def receive(
-        self, buffer: memoryview, start: int, end: int, segment: int, *, now: float
+        self,
+        buffer: memoryview,
+        start: int,
+        end: int,
+        segment: int,
+        source: Address,
+        *,
+        now: float,
     ) -> None:
         """Take datagrams of the presenter, all of one type; what is not genuine is dropped."""
         if buffer[start] >> 4 == PacketType.DATA:
             if self._data is not None:
                 for run in self._data.unseal(buffer, start, end, segment):
-                    self._take(run, now)
+                    self._take(run, self._data.content, source, now)
+            return
+        if buffer[start] >> 4 in HALVES:
+            if self._halves is not None:
+                for joined in self._halves.unseal(buffer, start, end, segment):
+                    number, content = joined.packet_number, memoryview(joined.content)
+                    run = OpenedRun(number, joined.chunk, 1, 0, len(content))
+                    self._take(run, content, source, now)
             return
         for at in range(start, end, segment):
             datagram = bytes(buffer[at : min(at + segment, end)])
             try:
-                self._control(datagram, now)
+                self._control(datagram, source, now)
             except MalformedPacket:
                 self._dropped += 1
 
-    def _control(self, datagram: bytes, now: float) -> None:
+    def _control(self, datagram: bytes, source: Address, now: float) -> None:
         word, packet_number, _ = HEADER.unpack_from(datagram)
         if word >> CONNECTION_BITS == PacketType.HELLO:
-            packet_number, offer = self._handshake.receive(datagram, _fresh_keys)
-            self._welcomes += 1
+            announced = source == self._engine.paths.announced
+            packet_number, offer = self._handshake.receive(
+                datagram, _fresh_keys, announced=announced
+            )
+            self._welcomes.append(source)
             self._meet(now)
             if self.trace is not None:
                 self.trace.heard(PacketType.HELLO, packet_number, (offer,), len(datagram), now=now)
-            self._engine.greet(packet_number, offer, now=now)
+            self._engine.greet(packet_number, offer, now=now, source=source)
         elif self._theirs is not None:
             frames = self._theirs.unseal(datagram)
             if self.trace is not None:
                 kind = PacketType.PRESENTER_CONTROL
                 self.trace.heard(kind, packet_number, frames, len(datagram), now=now)
-            self._engine.receive(packet_number, frames, now=now)
+            self._engine.receive(packet_number, frames, now=now, source=source)
 
     def _meet(self, now: float) -> None:
         keys = self._handshake.keys
@@ -166,18 +191,20 @@ class Listening:
             if self._begin_trace is not None:
                 self.trace, self._begin_trace = self._begin_trace(now), None
 
-    def _take(self, run: OpenedRun, now: float) -> None:
-        """Write and hash what is new of a run."""
+    def _take(self, run: OpenedRun, opened: memoryview, source: Address, now: float) -> None:
+        """Write and hash what is new of a run, whose bytes stand in `opened`."""
         if self.trace is not None:
             length = run.end - run.start
             self.trace.data_received(run.packet_number, run.chunk, run.count, length, now=now)
-        pieces = self._engine.receive_run(run.packet_number, run.chunk, run.count, now=now)
-        if self._file is None or self._data is None:
+        pieces = self._engine.receive_run(
+            run.packet_number, run.chunk, run.count, now=now, source=source
+        )
+        if self._file is None:
             return
         chunk_size = self._engine.chunk_size
         for first, count in pieces:
             start = run.start + (first - run.chunk) * chunk_size
-            content = self._data.content[start : min(start + count * chunk_size, run.end)]
+            content = opened[start : min(start + count * chunk_size, run.end)]
             try:
                 self._file.write(content, first * chunk_size)
                 for block in self._blocks.add(first, count):
@@ -209,13 +236,13 @@ class Listening:
 
     def poll(self, send: Send, *, now: float) -> None:
         """Send what is to be sent now."""
+        peer = self._engine.paths.address
         while self._welcomes:
-            self._welcomes -= 1
+            welcome = self._handshake.welcome
             if self.trace is not None:
-                size = len(self._handshake.welcome)
-                self.trace.said(PacketType.WELCOME, 0, (), size, now=now)
+                self.trace.said(PacketType.WELCOME, 0, (), len(welcome), now=now)
                 self.trace.agreed()
-            send(self._handshake.welcome, len(self._handshake.welcome))
+            send(welcome, len(welcome), self._welcomes.popleft())
         for item in self._engine.poll(now=now):
             if self._ours is not None:
                 datagram = self._ours.seal(item.packet_number, item.frames)
@@ -223,7 +250,7 @@ class Listening:
                     self.trace.said(
                         item.kind, item.packet_number, item.frames, len(datagram), now=now
                     )
-                send(datagram, len(datagram))
+                send(datagram, len(datagram), item.address or peer)
 
     def events(self) -> Iterator[Report]:
         """Act on the engine's events; yield what the terminal must be told."""
@@ -290,8 +317,10 @@ class Listening:
             self._engine.refuse(reason, now=self._clock())
             return
         chunk_size, leaves = self._chunk_size, self._file.leaves
-        self._data = DataOpener(
-            keys.receive, connection=self.connection, chunk_size=chunk_size, size=self._size
+        key, connection = keys.receive, self.connection
+        self._data = DataOpener(key, connection=connection, chunk_size=chunk_size, size=self._size)
+        self._halves = HalfOpener(
+            key, connection=connection, chunk_size=chunk_size, size=self._size
         )
         self._tree = Tree(self._size, chunk_size)
         self._engine.accept(

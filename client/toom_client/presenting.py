@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 from toom_client.files import FileFault, OpenedFile
 from toom_client.progress import Count, Direction
 from toom_client.reports import Report, SendFailed, Uploaded, phrase
-from toom_client.tickets import Ticket
+from toom_client.tickets import Address, Ticket
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer.congestion import CONTROLLERS, DEFAULT
-from toom_protocol.transfer.frames import Offer
+from toom_protocol.transfer.frames import CHALLENGE_SIZE, Offer
+from toom_protocol.transfer.halves import HalfSealer
 from toom_protocol.transfer.hello import PresenterHandshake
 from toom_protocol.transfer.noise import KeyPair
 from toom_protocol.transfer.packets import (
@@ -30,6 +31,7 @@ from toom_protocol.transfer.packets import (
     connection_of,
     decode_header,
 )
+from toom_protocol.transfer.paths import Paths
 from toom_protocol.transfer.patience import Control
 from toom_protocol.transfer.presenter import Delivered, Failed, Phase, Presenter, Resumable
 from toom_protocol.transfer.reasons import Reason
@@ -41,8 +43,10 @@ if TYPE_CHECKING:
 
 CHECKED_PER_TURN: Final = 32  # blocks, 2 MB: 1 ms in which other transfers wait
 
-Send = Callable[[bytes | memoryview, int], None]
-"""Sends datagrams of so many bytes, the last perhaps shorter, that stand one behind the other."""
+Send = Callable[[bytes | memoryview, int, Address], bool]
+"""Sends datagrams of so many bytes, the last perhaps shorter, that stand one behind the other.
+
+False: the system says that they are too long for the path."""
 
 
 BeginTrace = Callable[[float], "TraceFile | None"]
@@ -57,6 +61,7 @@ class Presenting:
     def __init__(
         self,
         ticket: Ticket,
+        peer: Address,
         static: KeyPair,
         file: OpenedFile,
         *,
@@ -67,6 +72,7 @@ class Presenting:
         """Begin to say hello.
 
         Args:
+            peer: where the server has seen the audience.
             static: this client's keys since it logged in.
             congestion: name of the controller.
             begin_trace: called with the first hello, where a trace is wanted.
@@ -94,19 +100,31 @@ class Presenting:
         self._theirs: ControlSeal | None = None
         self._key = b""
         self._data: DataSealer | None = None  # until it has accepted
+        self._halves: HalfSealer | None = None
         self._tree = Tree(0, 1)
         self._leaves = LeafMaker(self._tree, 0, 1)
         self._next_new = 0  # the chunk that is hashed next
         self._claim: Resumable | None = None  # what the audience says that it has
         self._resent = 0  # packets
         self._engine = Presenter(
-            offer, now=now, congestion=CONTROLLERS[congestion], seed=self.connection
+            offer,
+            now=now,
+            congestion=CONTROLLERS[congestion],
+            paths=Paths(peer, draw=fresh_challenge),
+            seed=self.connection,
         )
         self._begin_trace = begin_trace
         self.trace: TraceFile | None = None
 
     def receive(
-        self, buffer: memoryview, start: int, end: int, segment: int, *, now: float
+        self,
+        buffer: memoryview,
+        start: int,
+        end: int,
+        segment: int,
+        source: Address,
+        *,
+        now: float,
     ) -> None:
         """Take datagrams of the audience; what is not genuine is counted and dropped."""
         for at in range(start, end, segment):
@@ -121,7 +139,7 @@ class Presenting:
                     frames = self._theirs.unseal(datagram)
                     if self.trace is not None:
                         self.trace.heard(kind, packet_number, frames, len(datagram), now=now)
-                    self._engine.receive(packet_number, frames, now=now)
+                    self._engine.receive(packet_number, frames, now=now, source=source)
             except MalformedPacket:
                 self.dropped += 1
         if self._data is None and self._engine.chunk_size:
@@ -148,6 +166,7 @@ class Presenting:
         """The audience wants the file, in chunks of a size that the path takes."""
         chunk_size = self._engine.chunk_size
         self._data = DataSealer(self._key, connection=self.connection, chunk_size=chunk_size)
+        self._halves = HalfSealer(self._key, connection=self.connection, chunk_size=chunk_size)
         self._tree = Tree(self._size, chunk_size)
         self._leaves = LeafMaker(self._tree, self._size, chunk_size)
         if self.trace is not None:
@@ -159,31 +178,32 @@ class Presenting:
         """Send what is to be sent now."""
         if self._claim is not None:
             self._check_claim(self._claim, now)
+        peer = self._engine.paths.address
         for item in self._engine.poll(now=now):
             if isinstance(item, DataRun):
                 try:
-                    self._send_run(item, send, now)
+                    self._send_run(item, send, peer, now)
                 except FileFault as fault:
                     self._engine.abort(fault.reason, now=now)
                     return
             elif any(isinstance(frame, Offer) for frame in item.frames):
-                self._say_hello(item, send, now)
+                self._say_hello(item, send, peer, now)
             elif self._ours is not None:  # without keys there is nobody to hear it
                 datagram = self._ours.seal(item.packet_number, item.frames)
                 if self.trace is not None:
                     self.trace.said(
                         item.kind, item.packet_number, item.frames, len(datagram), now=now
                     )
-                send(datagram, len(datagram))
+                send(datagram, len(datagram), item.address or peer)
 
-    def _say_hello(self, item: Control, send: Send, now: float) -> None:
+    def _say_hello(self, item: Control, send: Send, peer: Address, now: float) -> None:
         """Probe the path with it: first for long datagrams, then for both sizes (PROTOCOL 5.3)."""
         if self._begin_trace is not None:
             self._trace(self._begin_trace, now)
         for size in (LARGEST_DATAGRAM, BASE_DATAGRAM) if self._hellos else (LARGEST_DATAGRAM,):
             if self.trace is not None:
                 self.trace.said(PacketType.HELLO, item.packet_number, item.frames, size, now=now)
-            send(self._handshake.hello(item.packet_number, size), size)
+            send(self._handshake.hello(item.packet_number, size), size, peer)
         self._hellos += 1
 
     def _trace(self, begin: BeginTrace, now: float) -> None:
@@ -192,7 +212,7 @@ class Presenting:
             self.trace.offer(self._filename, self._size)
             self._engine.recovery = self.trace.recovery(now=now)  # it holds nothing so far
 
-    def _send_run(self, run: DataRun, send: Send, now: float) -> None:
+    def _send_run(self, run: DataRun, send: Send, peer: Address, now: float) -> None:
         if self._file is None or self._data is None:  # the engine sends no data once it has ended
             raise FileFault(Reason.CANNOT_READ)
         chunk_size = self._engine.chunk_size
@@ -200,10 +220,15 @@ class Presenting:
         length = min(start + run.count * chunk_size, self._size) - start
         content = self._data.content[:length]
         self._file.read_into(content, start)
-        wire = self._data.seal(run.packet_number, run.chunk, length)
         if self.trace is not None:
             self.trace.data_sent(run.packet_number, run.chunk, run.count, length, now=now)
-        send(wire, self._data.datagram_size)
+        if self._engine.halving and self._halves is not None:
+            for halves in self._halves.seal(run.packet_number, run.chunk, content):
+                send(halves, self._halves.datagram_size, peer)
+        else:
+            wire = self._data.seal(run.packet_number, run.chunk, length)
+            if not send(wire, self._data.datagram_size, peer):
+                self._engine.too_long(now=now)
         if run.chunk == self._next_new:  # chunks are first sent in order, run by run
             self._leaves.update(content)
             self._next_new += run.count
@@ -293,3 +318,8 @@ class Presenting:
         file, self._file = self._file, None
         if file is not None:
             file.close()
+
+
+def fresh_challenge() -> bytes:
+    """What nobody can foretell, for an address that is to prove itself."""
+    return os.urandom(CHALLENGE_SIZE)

@@ -99,8 +99,7 @@ class Transfers:
         self._buffer = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         self._transfers: list[Transfer] = []
         self._audiences: list[Listening] = []  # those of them that receive
-        self._routes: dict[int, tuple[Transfer, Address]] = {}  # by a header's first word
-        self._peers: dict[Transfer, Address] = {}
+        self._routes: dict[int, Transfer] = {}  # by a header's first word
         self._names: set[str] = set()
         self._inbox: deque[Callable[[], None]] = deque()  # filled by any thread
         self._wake_up, self._wake = socket.socketpair()
@@ -170,6 +169,7 @@ class Transfers:
 
         listening = Listening(
             ticket,
+            peer,
             self.keys,
             self._directory,
             now=self._clock(),
@@ -179,7 +179,7 @@ class Transfers:
             rules=self._rules,
             begin_trace=partial(self._begin_trace, ticket, "audience") if self._traces else None,
         )
-        if self._admit(listening, peer):
+        if self._admit(listening):
             self._audiences.append(listening)
             self._crowd_out(listening)
 
@@ -200,25 +200,25 @@ class Transfers:
                 begin = partial(self._begin_trace, ticket, "presenter") if self._traces else None
                 presenting = Presenting(
                     ticket,
+                    peer,
                     self.keys,
                     file,
                     now=self._clock(),
                     congestion=self._rules.congestion,
                     begin_trace=begin,
                 )
-        if presenting is None or peer is None or not self._admit(presenting, peer):
+        if presenting is None or not self._admit(presenting):
             file.close()
             self._report(SendFailed(file.filename, ticket.peer, phrase(Reason.GIVEN_UP)))
 
-    def _admit(self, transfer: Transfer, peer: Address) -> bool:
+    def _admit(self, transfer: Transfer) -> bool:
         """Give a transfer its routes; False where another has its number already."""
         words = [first_word(kind, transfer.connection) for kind in transfer.hears]
         if any(word in self._routes for word in words):
             self._log(f"event=number-taken connection={transfer.connection:07x}")
             return False
         for word in words:
-            self._routes[word] = (transfer, peer)
-        self._peers[transfer] = peer
+            self._routes[word] = transfer
         self._transfers.append(transfer)
         self._meters[transfer] = Meter()
         self._measure_at = 0.0
@@ -307,14 +307,14 @@ class Transfers:
             self._sort(*arrival)
 
     def _sort(self, size: int, segment: int, source: Address) -> None:
-        """Give each transfer its own: found by number, then by address (PROTOCOL 5.2)."""
+        """Give each transfer its own, from wherever it comes: the keys tell (PROTOCOL 5.12)."""
         buffer, now = self._datagrams.buffer, self._clock()
         for word, start, end in split_by_transfer(buffer, size, segment):
-            transfer, peer = self._routes.get(word, (None, None))
-            if transfer is None or peer != source or end - start < OVERHEAD:
+            transfer = self._routes.get(word)
+            if transfer is None or end - start < OVERHEAD:
                 self._strays += 1
             else:
-                transfer.receive(buffer, start, end, segment, now=now)
+                transfer.receive(buffer, start, end, segment, source, now=now)
 
     def _serve(self) -> None:
         """Give every transfer its turn: one quantum each, round robin."""
@@ -323,7 +323,7 @@ class Transfers:
         for transfer in list(self._transfers):
             now = self._clock()
             if not self._datagrams.waits and transfer.deadline() <= now:
-                transfer.poll(partial(self._send, self._peers[transfer]), now=now)
+                transfer.poll(self._datagrams.send, now=now)
             for report in transfer.events():
                 self._report(report)
             if transfer.over(now=now):
@@ -351,16 +351,12 @@ class Transfers:
             share = self._buffer // max(len(files), 1)
             listening.share_buffer(share // max(files[listening.presenter], 1))
 
-    def _send(self, peer: Address, content: bytes | memoryview, segment: int) -> None:
-        self._datagrams.send(content, segment, peer)
-
     def _forget(self, transfer: Transfer) -> None:
         transfer.drop()
         self._end_trace(transfer)
         self._transfers.remove(transfer)
         del self._meters[transfer]
         self._audiences = [other for other in self._audiences if other is not transfer]
-        del self._peers[transfer]
         for kind in transfer.hears:
             del self._routes[first_word(kind, transfer.connection)]
         self._log(f"event=forgotten connection={transfer.connection:07x} bad={transfer.dropped}")

@@ -29,6 +29,8 @@ YODA: Final = KeyPair.from_bytes(b"y" * 32)  # presents
 HAN: Final = KeyPair.from_bytes(b"h" * 32)  # is the audience
 TICKET_KEY: Final = b"t" * 32
 IDLE: Final = 4  # turns in a row in which an end may want another one and yet send nothing
+YODAS_ADDRESS: Final = ("10.0.0.1", 8000)
+HANS_ADDRESS: Final = ("10.0.0.2", 8000)
 BUSY: Final = 5000  # turns at one moment: what an open window lets through, and far more
 
 
@@ -45,7 +47,11 @@ class Clock:
 class End:
     """One end as `Transfers` runs it."""
 
-    def __init__(self, transfer: Presenting | Listening, clock: Clock) -> None:
+    def __init__(
+        self, transfer: Presenting | Listening, clock: Clock, peer: tuple[str, int]
+    ) -> None:
+        self.peer = peer
+        """From where what it hears comes."""
         self.sent: deque[bytes] = deque()
         """Datagrams that nobody has taken yet, oldest first."""
         self.reports: list[Report] = []
@@ -62,7 +68,9 @@ class End:
         step = max(size if segment is None else segment, 1)
         for word, start, end in split_by_transfer(self._buffer, size, step):
             if word in self._words and end - start >= OVERHEAD and not self.is_over:
-                self._transfer.receive(self._buffer, start, end, step, now=self.clock.now)
+                self._transfer.receive(
+                    self._buffer, start, end, step, self.peer, now=self.clock.now
+                )
 
     def turn(self) -> None:
         """Do all that is to be done at this moment."""
@@ -111,10 +119,12 @@ class End:
         """Whether it has told its user of a file that passed."""
         return any(isinstance(report, Uploaded | Received) for report in self.reports)
 
-    def _take(self, content: bytes | memoryview, segment: int) -> None:
+    def _take(self, content: bytes | memoryview, segment: int, address: tuple[str, int]) -> bool:
         assert 0 < segment <= LARGEST_DATAGRAM
+        assert address == self.peer
         for at in range(0, len(content), segment):
             self.sent.append(bytes(content[at : at + segment]))
+        return True
 
 
 class PresenterEnd(End):
@@ -123,9 +133,9 @@ class PresenterEnd(End):
     def __init__(self, path: Path, clock: Clock, *, number: int = 7) -> None:
         file = open_for_sending(path.parent, path.name)
         assert isinstance(file, OpenedFile), file
-        ticket = Ticket(number, TICKET_KEY, "Han", "10.0.0.2", 8000, HAN.public)
-        self.presenting = Presenting(ticket, YODA, file, now=clock.now)
-        super().__init__(self.presenting, clock)
+        ticket = Ticket(number, TICKET_KEY, "Han", *HANS_ADDRESS, HAN.public)
+        self.presenting = Presenting(ticket, HANS_ADDRESS, YODA, file, now=clock.now)
+        super().__init__(self.presenting, clock, HANS_ADDRESS)
 
 
 class AudienceEnd(End):
@@ -149,9 +159,10 @@ class AudienceEnd(End):
         self.jobs: deque[tuple[Callable[[], None], Callable[[FileFault | None], None]]] = deque()
         self.works = True
         """Whether the worker does its jobs in `turn`; else they wait for `work`."""
-        ticket = Ticket(number, TICKET_KEY, "Yoda", "10.0.0.1", 8000, YODA.public)
+        ticket = Ticket(number, TICKET_KEY, "Yoda", *YODAS_ADDRESS, YODA.public)
         self.listening = Listening(
             ticket,
+            YODAS_ADDRESS,
             HAN,
             directory,
             now=clock.now,
@@ -161,7 +172,7 @@ class AudienceEnd(End):
             rules=rules or Rules(),
         )
         self.listening.share_buffer(receive_buffer)
-        super().__init__(self.listening, clock)
+        super().__init__(self.listening, clock, YODAS_ADDRESS)
 
     def work(self, *, told: bool = False) -> bool:
         if not self.jobs or not (self.works or told):

@@ -12,7 +12,7 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer import audience as audience_engine
@@ -117,6 +117,10 @@ class Network:
         """Forget what is under way."""
         self._under_way.clear()
 
+    def put(self, item: Any, deliver: Callable[[Any], None], *, after: float) -> None:
+        """Bring something in that no link has carried."""
+        heapq.heappush(self._under_way, (self.now + after, next(self._order), deliver, item))
+
     def next_arrival(self) -> float | None:
         return self._under_way[0][0] if self._under_way else None
 
@@ -143,7 +147,7 @@ class Pair:
     digest: bytes = b"d" * 32
     digest_found: bytes | None = None
     shell_answers: bool = True  # False: the audience's disk takes for ever
-    on_step: Callable[[Pair], None] | None = None
+    on_step: Callable[[Any], None] | None = None
 
     def __post_init__(self) -> None:
         back = self.back if self.back is not None else self.forward
@@ -169,7 +173,7 @@ class Pair:
     def now(self) -> float:
         return self.network.now
 
-    def run(self, until: float = 1e9) -> Pair:
+    def run(self, until: float = 1e9) -> Self:
         """Let time pass until both ends are done with each other, or until then."""
         while not self._over() and self.now < until:
             if self.on_step is not None:

@@ -1,7 +1,8 @@
 """A small seeded UDP relay over real loopback sockets, with delay and loss.
 
 Each of the two ends gets a socket of the relay's that stands for the other end: what `left` sends
-to `left_sees` arrives at `right` from `right_sees`, later or not at all.
+to `left_sees` arrives at `right` from `right_sees`, later or not at all. An end can be made to be
+seen from another address, as behind an address translator that has forgotten it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 
@@ -38,7 +40,8 @@ class Relay:
             spoil: makes of a datagram what is carried instead of it (damaged, twice, forged …).
         """
         self._ends = (left, right)
-        self._sockets = (_socket(), _socket())  # what left sees, what right sees
+        self._sockets = [_socket(), _socket()]  # what left sees, what right sees
+        self._moves: deque[int] = deque()  # of what is seen by left (0) or right (1)
         self._rng = random.Random(seed)
         self._loss, self._delay = loss, delay
         self._spoil = spoil
@@ -57,6 +60,11 @@ class Relay:
     def right_sees(self) -> Address:
         return self._sockets[1].getsockname()
 
+    def rebind(self, who: str) -> None:
+        """From now on `left` or `right` is seen from another address; the old one is dead."""
+        self._moves.append(1 if who == "left" else 0)
+        self._stop.send(b"\1")
+
     def __enter__(self) -> Relay:
         return self
 
@@ -72,26 +80,29 @@ class Relay:
             sock.close()
 
     def _run(self) -> None:
-        left_sees, right_sees = self._sockets
-        # received on one socket: leaves from the other one to the other end
-        routes = {left_sees: (right_sees, self._ends[1]), right_sees: (left_sees, self._ends[0])}
-        waiting: list[tuple[float, int, socket.socket, bytes, Address]] = []
+        waiting: list[tuple[float, int, int, bytes, Address]] = []
         order = 0
         while True:
             patience = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
-            ready, _, _ = select.select([*routes, self._stop_reader], [], [], patience)
-            if self._stop_reader in ready:
+            ready, _, _ = select.select([*self._sockets, self._stop_reader], [], [], patience)
+            if self._stop_reader in ready and self._stop_reader.recv(1) == b"\0":
                 return
-            for sock in ready:
-                for datagram in self._taken(sock):
+            for side, sock in enumerate(self._sockets):
+                for datagram in self._taken(sock) if sock in ready else ():
                     order += 1
-                    self.carried += len(datagram) if sock is left_sees else 0
+                    self.carried += len(datagram) if side == 0 else 0
                     due = time.monotonic() + self._delay
-                    heapq.heappush(waiting, (due, order, *_leg(routes[sock], datagram)))
+                    # received on one socket: leaves from the other one to the other end
+                    entry = (due, order, 1 - side, datagram, self._ends[1 - side])
+                    heapq.heappush(waiting, entry)
+            while self._moves:
+                side = self._moves.popleft()
+                old, self._sockets[side] = self._sockets[side], _socket()
+                old.close()
             while waiting and waiting[0][0] <= time.monotonic():
                 _, _, out, datagram, end = heapq.heappop(waiting)
                 try:
-                    out.sendto(datagram, end)
+                    self._sockets[out].sendto(datagram, end)
                 except OSError:
                     continue  # nobody is there any more: lost, as on a real network
 
@@ -106,13 +117,6 @@ class Relay:
                 continue
             taken += [datagram] if self._spoil is None else self._spoil(datagram)
         return taken
-
-
-def _leg(
-    route: tuple[socket.socket, Address], datagram: bytes
-) -> tuple[socket.socket, bytes, Address]:
-    out, end = route
-    return out, datagram, end
 
 
 def _socket() -> socket.socket:

@@ -40,6 +40,7 @@ from toom_protocol.transfer.packets import (
     PacketType,
     chunks_in,
 )
+from toom_protocol.transfer.paths import NOWHERE, Address, Paths
 from toom_protocol.transfer.patience import (
     KEEP_ALIVE,
     LINGER,
@@ -118,8 +119,14 @@ Event = Offered | Resumed | Whole | Verified | Received | Expired | Failed
 class Audience:
     """Waits for one announced presenter and takes its file."""
 
-    def __init__(self, *, now: float) -> None:
+    def __init__(self, *, now: float, paths: Paths | None = None) -> None:
+        """Begin to wait.
+
+        Args:
+            paths: where the presenter is; None: it has no address, and never moves.
+        """
         self.phase = Phase.EXPECTING
+        self.paths = paths or Paths(draw=bytes)
         self.receive_buffer = 0
         """Bytes of kernel buffer that this transfer may count on; told in each answer."""
         self.chunks = ChunkMap(0)
@@ -150,11 +157,14 @@ class Audience:
         """What has happened, oldest first; None when there is nothing more to tell."""
         return self._events.popleft() if self._events else None
 
-    def greet(self, packet_number: int, offer: Offer, *, now: float) -> None:
+    def greet(
+        self, packet_number: int, offer: Offer, *, now: float, source: Address = NOWHERE
+    ) -> None:
         """Take a hello of the presenter; any number of them may come.
 
         Its number is under the ticket's key alone, so nothing that is sealed is judged by it.
         """
+        self.paths.greet(source)
         if self._farewell is not None:
             self._farewell.hear((offer,), now=now)
             return
@@ -165,10 +175,19 @@ class Audience:
             self._ack_due = min(self._ack_due, max(now, self._spoke + ACK_INTERVAL))
             self._on_offer(offer, packet_number, now)
 
-    def receive(self, packet_number: int, frames: tuple[Frame, ...], *, now: float) -> None:
+    def receive(
+        self,
+        packet_number: int,
+        frames: tuple[Frame, ...],
+        *,
+        now: float,
+        source: Address = NOWHERE,
+    ) -> None:
         """Take a control datagram of the presenter; one that is late or came before is ignored."""
         if packet_number <= self._newest_control or packet_number >= MAX_NUMBER:
             return  # the largest number has no end that an acknowledgement could name
+        newest = packet_number >= self._ranges.end
+        self.paths.hear(frames, source, newest=newest, now=now)
         self._newest_control = packet_number
         self._heard = now
         self._knows = True
@@ -189,7 +208,13 @@ class Audience:
                     pass  # a ping has been heard; the rest is not for an audience
 
     def receive_run(
-        self, packet_number: int, chunk: int, count: int, *, now: float
+        self,
+        packet_number: int,
+        chunk: int,
+        count: int,
+        *,
+        now: float,
+        source: Address = NOWHERE,
     ) -> list[tuple[int, int]]:
         """Take `count` genuine data packets with consecutive numbers and chunks.
 
@@ -207,6 +232,8 @@ class Audience:
             return []
         self._knows = True
         expected = self._ranges.end or packet_number  # where the numbers of data begin
+        if source != self.paths.address and packet_number >= expected:
+            self.paths.see(source, now=now)
         pieces = self.chunks.add(chunk, count)
         if pieces or packet_number >= expected:  # a replay of old packets is no sign of life
             self._heard = now
@@ -276,12 +303,20 @@ class Audience:
         """When `poll` must be called again."""
         if self.phase is Phase.EXPECTING:
             return self._expires
+        if self.paths.waiting:
+            return 0.0
         if self._farewell is not None:
             return self._farewell.deadline()
         return min(self._heard + SILENCE, self._spoke + KEEP_ALIVE, self._ack_due)
 
     def poll(self, *, now: float) -> list[Control]:
         """What to send now."""
+        words = [
+            self._control((word.frame,), self._spoke, word.address) for word in self.paths.words()
+        ]
+        return words + self._poll(now)
+
+    def _poll(self, now: float) -> list[Control]:
         if self.phase is Phase.EXPECTING:
             if now >= self._expires:
                 self._events.append(Expired())
@@ -352,10 +387,12 @@ class Audience:
             self._newest_arrival = now
         self._ranges.add(packet_number, packet_number + count)
 
-    def _control(self, frames: tuple[Frame, ...], now: float) -> Control:
+    def _control(
+        self, frames: tuple[Frame, ...], now: float, address: Address | None = None
+    ) -> Control:
         self._packet_number += 1
         self._spoke = now
-        return Control(PacketType.AUDIENCE_CONTROL, self._packet_number - 1, frames)
+        return Control(PacketType.AUDIENCE_CONTROL, self._packet_number - 1, frames, address)
 
     def _end(self, event: Event, word: LastWord, linger: float, now: float) -> None:
         if self.phase is not Phase.ENDED:

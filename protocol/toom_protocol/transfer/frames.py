@@ -18,6 +18,7 @@ VERSION: Final = 2
 DIGEST_BLAKE3_TREE: Final = 2  # PROTOCOL 5.7
 SUITE_AES_256_GCM: Final = 2  # PROTOCOL 5.2
 DIGEST_SIZE: Final = 32
+CHALLENGE_SIZE: Final = 8  # bytes; RFC 9000 19.17
 MAX_RANGES: Final = 128  # acknowledged ranges in one frame: 1024 bytes, what a datagram holds
 MAX_OFFERED_NAME: Final = 1000  # bytes decoded at all; what is a bare name is judged elsewhere
 MICROSECOND: Final = 1e-6
@@ -110,7 +111,35 @@ class Ping:
     """I live; please say that you do."""
 
 
-Frame = Offer | Accept | Refuse | Ack | Fin | Done | Abort | End | Ping | Skip | Skipped
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Are you there? Asked of an address; the peer repeats the data (RFC 9000 19.17)."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """I am: the data of a challenge (RFC 9000 19.18)."""
+
+    data: bytes
+
+
+Frame = (
+    Offer
+    | Accept
+    | Refuse
+    | Ack
+    | Fin
+    | Done
+    | Abort
+    | End
+    | Ping
+    | Skip
+    | Skipped
+    | Challenge
+    | Response
+)
 
 
 class Kind(enum.IntEnum):
@@ -127,6 +156,8 @@ class Kind(enum.IntEnum):
     PING = 9
     SKIP = 10
     SKIPPED = 11
+    CHALLENGE = 12
+    RESPONSE = 13
 
 
 _FRAME: Final = struct.Struct("!BH")  # kind, size of the body
@@ -199,6 +230,10 @@ def _encode_body(frame: Frame) -> tuple[Kind, bytes]:
             return Kind.SKIP, _BLOCKS.pack(blocks)
         case Skipped(blocks):
             return Kind.SKIPPED, _BLOCKS.pack(blocks)
+        case Challenge(data):
+            return Kind.CHALLENGE, data
+        case Response(data):
+            return Kind.RESPONSE, data
 
 
 def _decode_body(kind: int, body: bytes) -> Frame | None:
@@ -227,6 +262,10 @@ def _decode_body(kind: int, body: bytes) -> Frame | None:
             return Skip(*_BLOCKS.unpack(body))
         case Kind.SKIPPED:
             return Skipped(*_BLOCKS.unpack(body))
+        case Kind.CHALLENGE:
+            return Challenge(_decode_data(body))
+        case Kind.RESPONSE:
+            return Response(_decode_data(body))
         case _:
             return None
 
@@ -264,6 +303,12 @@ def _decode_reason(body: bytes) -> Reason:
     if not body:
         raise MalformedPacket("no reason")
     return Reason(body[0])
+
+
+def _decode_data(body: bytes) -> bytes:
+    if len(body) != CHALLENGE_SIZE:
+        raise MalformedPacket(f"a challenge of {len(body)} bytes")
+    return body
 
 
 def _microseconds(seconds: float) -> int:

@@ -31,7 +31,7 @@ from toom_protocol.transfer.packets import (
     encode_header,
 )
 
-MAX_ATTEMPTS: Final = 3  # hellos with a right mac and a wrong key until a ticket is given up
+MAX_ATTEMPTS: Final = 3  # hellos with a right mac and a wrong key: no more cost an exchange
 _PERSON: Final = b"toom transfer 2"  # BLAKE2b personalisation: no other use shares this key
 _PROLOGUE: Final = b"toom transfer 2\0"
 _LENGTH: Final = 2  # bytes
@@ -130,16 +130,20 @@ class AudienceHandshake:
         self._ticket = _Ticket(number, key)
         self._static = static
         self._presenter = presenter
-        self._attempts = 0
+        self._attempts = {True: 0, False: 0}  # from the announced address, and from elsewhere
         self._message = b""  # that was accepted
         self._offer: Offer | None = None
         self._welcome = b""
 
-    def receive(self, datagram: bytes, ephemeral: Callable[[], KeyPair]) -> tuple[int, Offer]:
+    def receive(
+        self, datagram: bytes, ephemeral: Callable[[], KeyPair], *, announced: bool = True
+    ) -> tuple[int, Offer]:
         """Take a hello; `welcome` is what to answer.
 
         Args:
             ephemeral: makes fresh keys; asked for the first hello that is genuine.
+            announced: it comes from where the server has seen the presenter. What strangers try
+                from elsewhere does not use up what the announced address may try.
 
         Returns:
             Its packet number, and the offer, which is the same each time.
@@ -152,7 +156,7 @@ class AudienceHandshake:
         packet_number, body = self._ticket.check(datagram, PacketType.HELLO)
         message = body[_LENGTH : _LENGTH + int.from_bytes(body[:_LENGTH], "big")]
         if self._offer is None:
-            self._open(message, ephemeral)
+            self._open(message, ephemeral, announced)
         elif not hmac.compare_digest(message, self._message):
             raise MalformedPacket("another hello was taken before")
         assert self._offer is not None
@@ -164,10 +168,10 @@ class AudienceHandshake:
         """The answer to every genuine hello: the same bytes each time."""
         return self._welcome
 
-    def _open(self, message: bytes, ephemeral: Callable[[], KeyPair]) -> None:
-        if self._attempts >= MAX_ATTEMPTS:
+    def _open(self, message: bytes, ephemeral: Callable[[], KeyPair], announced: bool) -> None:
+        if self._attempts[announced] >= MAX_ATTEMPTS:
             raise MalformedPacket("too many hellos that do not verify")
-        self._attempts += 1
+        self._attempts[announced] += 1
         prologue = self._ticket.prologue
         noise = Responder(self._static, prologue=prologue, initiator=self._presenter)
         frames = decode_frames(noise.read(message))

@@ -48,6 +48,8 @@ class PacketType(enum.IntEnum):
     AUDIENCE_CONTROL = 2
     HELLO = 3  # presenter to audience: the first message of the handshake
     WELCOME = 4  # audience to presenter: the second
+    FIRST_HALF = 5  # presenter to audience: half a chunk, where the path takes no whole one
+    SECOND_HALF = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class Control:
     kind: PacketType
     packet_number: int
     frames: tuple[Frame, ...]
+    address: tuple[str, int] | None = None
+    """Where it goes; None: where the peer is."""
 
 
 class Repeat:

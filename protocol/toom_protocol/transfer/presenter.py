@@ -42,6 +42,8 @@ from toom_protocol.transfer.packets import (
     PacketType,
     chunks_in,
 )
+from toom_protocol.transfer.path_mtu import BlackHole
+from toom_protocol.transfer.paths import NOWHERE, Address, Paths
 from toom_protocol.transfer.patience import (
     KEEP_ALIVE,
     LINGER,
@@ -102,6 +104,7 @@ class Presenter:
         *,
         now: float,
         congestion: MakeControl = CONTROLLERS[DEFAULT],
+        paths: Paths | None = None,
         seed: int = 0,
         first_packet_number: int = 0,
     ) -> None:
@@ -110,15 +113,20 @@ class Presenter:
         Args:
             now: seconds, the clock of all later calls.
             congestion: makes the controller, when the first round trip is known.
+            paths: where the audience is; None: it has no address, and never moves.
             seed: gives each transfer its own rhythm of probing.
             first_packet_number: where the numbers of this direction begin.
         """
         self.phase = Phase.OFFERING
+        self.paths = paths or Paths(draw=bytes)
         self.recovery = Recovery(now=now)
         self.next_chunk = 0
         """The first chunk that was never sent; chunks are first sent in order."""
         self.chunk_size = 0
         """Bytes of the file in a chunk; 0 until the audience has accepted."""
+        self.halving = False
+        """Whether chunks are to be sent in two halves: the path takes no full datagrams."""
+        self._hole = BlackHole()
         self._offer = offer
         self._total = 0
         self._make_congestion, self._seed = congestion, seed
@@ -155,12 +163,22 @@ class Presenter:
         """What has happened, oldest first; None when there is nothing more to tell."""
         return self._events.popleft() if self._events else None
 
-    def receive(self, packet_number: int, frames: tuple[Frame, ...], *, now: float) -> None:
+    def receive(
+        self,
+        packet_number: int,
+        frames: tuple[Frame, ...],
+        *,
+        now: float,
+        source: Address = NOWHERE,
+    ) -> None:
         """Take a control datagram of the audience; one that is late or came before is ignored."""
         if packet_number <= self._newest_control:
             return
         self._newest_control = packet_number
         self._heard = now
+        took = self.paths.hear(frames, source, newest=True, now=now)
+        if took is not None and self.phase is Phase.SENDING:
+            self._start_afresh(took, now)
         if self._farewell is not None:
             self._farewell.hear(frames, now=now)
             return
@@ -193,6 +211,14 @@ class Presenter:
         self._fin = Fin(digest)
         self._fin_repeat = Repeat(now=now)
 
+    def too_long(self, *, now: float) -> None:
+        """The path, or the system here, takes no full datagrams any more: halves from now on."""
+        if self.phase is Phase.SENDING and not self.halving:
+            self.halving = True
+            self.recovery.give_up_in_flight(now=now)
+            self._congestion.on_persistent()
+            self._next_send = now
+
     def abort(self, reason: Reason, *, now: float) -> None:
         """Give up; the audience is told, and `Failed` follows."""
         if self.phase is not Phase.ENDED:
@@ -211,6 +237,8 @@ class Presenter:
 
     def deadline(self) -> float:
         """When `poll` must be called again."""
+        if self.paths.waiting:
+            return 0.0
         if self._farewell is not None:
             return self._farewell.deadline()
         if self.phase is Phase.OFFERING:
@@ -227,6 +255,12 @@ class Presenter:
 
     def poll(self, *, now: float) -> list[DataRun | Control]:
         """What to send now: at most one quantum, so that transfers can take turns."""
+        sending: list[DataRun | Control] = []
+        for word in self.paths.words():
+            sending.append(self._control((word.frame,), self._spoke, word.address))
+        return sending + self._poll(now)
+
+    def _poll(self, now: float) -> list[DataRun | Control]:
         if self._farewell is None and now >= self._heard + SILENCE:
             offering = self.phase is Phase.OFFERING
             self.abort(Reason.NO_ANSWER if offering else Reason.PEER_GONE, now=now)
@@ -294,19 +328,43 @@ class Presenter:
             self._congestion.on_ack(sample)
         elif ack.ranges and self.recovery.probes >= PERSISTENT_PROBES:
             self.recovery.hear()  # not before: else each probe adds to what is out, without end
+        if not self.halving and self._hole.is_there(ack.ranges, delivered=sample is not None):
+            self.too_long(now=now)
+
+    def _start_afresh(self, rtt: float, now: float) -> None:
+        """The audience is elsewhere: nothing that is known of the path need be so there.
+
+        What is out counts as lost: its acknowledgement would say something of the old path.
+
+        Args:
+            rtt: seconds that the new address took to answer; what to begin with, not a sample.
+
+        Source: RFC 9000 9.4, RFC 9002 6.2.2.
+        """
+        self.recovery.give_up_in_flight(now=now)
+        retransmit = self.recovery.retransmit
+        self.recovery = Recovery(now=now)
+        self.recovery.retransmit = retransmit
+        self.recovery.rtt.smoothed, self.recovery.rtt.variation = rtt, rtt / 2
+        self._congestion = self._make_congestion(initial_rtt=rtt, seed=self._seed)
+        self.halving, self._hole = False, BlackHole()
+        self._next_send = now
 
     def _take_limits(self, credit: int, receive_buffer: int) -> None:
         self._credit = max(self._credit, min(credit, self._total))
         self._buffer_share = max(receive_buffer // BUFFER_PER_PACKET, 2)
 
-    def _on_timer(self, now: float) -> list[DataRun]:
-        probes = []
+    def _on_timer(self, now: float) -> list[DataRun | Control]:
+        probes: list[DataRun | Control] = []
         for chunk in self.recovery.on_timer(now=now):
             probes.append(self._data(chunk, 1, now))
         if probes and self.recovery.probes >= PERSISTENT_PROBES:
             self.recovery.give_up_in_flight(now=now)
             _merge(self.recovery.retransmit)
             self._congestion.on_persistent()
+        if probes and not self.halving:
+            probes.append(self._control((Ping(),), now))
+            self._hole.probed(self._packet_number - 1)
         return probes
 
     def _data_time(self) -> float | None:
@@ -355,10 +413,12 @@ class Presenter:
         self.recovery.on_sent(run.packet_number, chunk, count, now=now, limited=limited)
         return run
 
-    def _control(self, frames: tuple[Frame, ...], now: float) -> Control:
+    def _control(
+        self, frames: tuple[Frame, ...], now: float, address: Address | None = None
+    ) -> Control:
         self._packet_number += 1
         self._spoke = now
-        return Control(PacketType.PRESENTER_CONTROL, self._packet_number - 1, frames)
+        return Control(PacketType.PRESENTER_CONTROL, self._packet_number - 1, frames, address)
 
     def _end(self, event: Event, word: LastWord, linger: float, now: float) -> None:
         if self.phase is not Phase.ENDED:

@@ -13,6 +13,7 @@ from toom_protocol.transfer.frames import (
     Abort,
     Accept,
     Ack,
+    Challenge,
     Done,
     End,
     Fin,
@@ -20,6 +21,7 @@ from toom_protocol.transfer.frames import (
     Offer,
     Ping,
     Refuse,
+    Response,
     decode_frames,
     encode_frames,
 )
@@ -51,6 +53,8 @@ FRAMES: st.SearchStrategy[Frame] = st.one_of(
     st.builds(Abort, REASONS),
     st.just(End()),
     st.just(Ping()),
+    st.builds(Challenge, st.binary(min_size=8, max_size=8)),
+    st.builds(Response, st.binary(min_size=8, max_size=8)),
 )
 
 
@@ -106,6 +110,8 @@ def test_a_reason_from_the_future_is_still_a_failure() -> None:
         "04 001d 00000000 00000000 00000000 02 00000001 00000002 00000003 00000004",  # ascending
         "04 000d 00000000 00000000 00000000 ff",  # too many
         "05 0001 00",  # a short digest
+        "0c 0007 00000000000000",  # a short challenge
+        "0d 0009 000000000000000000",
     ],
 )
 def test_malformed_frames(payload: str) -> None:

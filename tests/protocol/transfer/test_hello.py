@@ -125,6 +125,18 @@ def test_who_guesses_costs_a_bounded_number_of_exchanges() -> None:
         han.receive(presenter().hello(9, BASE_DATAGRAM), fresh)
 
 
+def test_who_guesses_from_elsewhere_does_not_shut_the_announced_address_out() -> None:
+    """PROTOCOL 5.2: the two are counted apart."""
+    han = audience()
+    for number in range(MAX_ATTEMPTS + 1):
+        guess = presenter(static=LUKE).hello(number, BASE_DATAGRAM)
+        with pytest.raises(MalformedPacket):
+            han.receive(guess, fresh, announced=False)
+    with pytest.raises(MalformedPacket, match="too many"):
+        han.receive(presenter().hello(9, BASE_DATAGRAM), fresh, announced=False)
+    assert han.receive(presenter().hello(9, BASE_DATAGRAM), fresh) == (9, OFFER)
+
+
 def test_a_welcome_of_somebody_else_is_none() -> None:
     yoda, luke = presenter(), presenter(static=LUKE)
     han = audience(announced=LUKE)
