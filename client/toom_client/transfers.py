@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from toom_protocol.transfer.trace import Role
 
 READS_PER_TURN: Final = 16  # reads, each of a batch at best, before the timers are looked at again
+ROUNDS: Final = 4  # of quanta between two looks at the socket; each look costs as much as one
 MAX_FROM_ONE: Final = 256  # transfers announced for one presenter at a time; 30 s of a UPD a tenth
 LAST_WORDS: Final = 1.0  # seconds that `close` spends on telling the peers
 
@@ -317,13 +318,20 @@ class Transfers:
                 transfer.receive(buffer, start, end, segment, source, now=now)
 
     def _serve(self) -> None:
-        """Give every transfer its turn: one quantum each, round robin."""
-        self._share_buffer()
-        now = 0.0
+        """Give every transfer its turns: a quantum each, round robin, while somebody is due."""
+        if self._audiences:
+            self._share_buffer()
+        for _ in range(ROUNDS):
+            is_due = False
+            for transfer in self._transfers:
+                now = self._clock()
+                if not self._datagrams.waits and transfer.deadline() <= now:
+                    transfer.poll(self._datagrams.send, now=now)
+                    is_due = True
+            if not is_due:
+                break
+        now = self._clock()
         for transfer in list(self._transfers):
-            now = self._clock()
-            if not self._datagrams.waits and transfer.deadline() <= now:
-                transfer.poll(self._datagrams.send, now=now)
             for report in transfer.events():
                 self._report(report)
             if transfer.over(now=now):
