@@ -23,6 +23,7 @@ from toom_protocol.transfer.timing import RoundTrip
 PACKET_THRESHOLD: Final = 3  # packets; RFC 9002 6.1.1
 MIN_REORDERING_WINDOW: Final = 0.001  # seconds; kGranularity, RFC 9002 6.1.2
 REORDERING_PERSISTS: Final = 16  # loss episodes; RFC 8985 6.2 step 4, RACK.reo_wnd_persist
+SHORTEST_RTT: Final = 1e-6  # seconds; a clock that stood still between two looks has seen none
 PERSISTENT_PROBES: Final = 3  # unanswered in a row: seven timeouts; RFC 9002 7.6.1 says three
 REMEMBERED_LOSSES: Final = 64  # runs in which a late acknowledgement is looked for
 SPURIOUS_MEMORY: Final = 1.0  # seconds
@@ -135,7 +136,7 @@ class Recovery:
         self.probes = 0
         self.in_flight -= acked
         self.delivered += acked
-        rtt = now - newest.time
+        rtt = max(now - newest.time, SHORTEST_RTT)
         if largest > self._largest_acked:
             self._largest_acked = largest
             self.rtt.sample(rtt, ack_delay=delay)

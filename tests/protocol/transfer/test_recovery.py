@@ -263,3 +263,12 @@ def as_ranges(numbers: set[int]) -> tuple[tuple[int, int], ...]:
     starts = sorted(n for n in numbers if n - 1 not in numbers)
     ends = sorted(n + 1 for n in numbers if n + 1 not in numbers)
     return tuple(reversed(list(zip(starts, ends, strict=True))))
+
+
+def test_a_clock_that_stood_still_measures_no_round_trip_of_nothing() -> None:
+    """Found by fuzzing: a controller divides by what the path holds."""
+    book = Recovery(now=1.0)
+    book.on_sent(0, 0, 1, now=1.0, limited=False)
+    sample = book.on_ack(((0, 1),), 0.0, now=1.0)
+    assert sample is not None
+    assert sample.rtt > 0
