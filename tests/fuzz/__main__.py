@@ -62,13 +62,13 @@ def _fuzz(name: str, seconds: int) -> int:
     command = [sys.executable, "-c", RUNNER.format(name=name), str(kept), str(CORPUS / name)]
     command += [f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-timeout={HANGS}"]
     command += [f"-artifact_prefix={broken}/{name}-", "-print_final_stats=1", "-verbosity=0"]
-    before = set(broken.iterdir())
+    before = set(broken.glob(f"{name}-*"))  # another target may run at the same time
     try:
         done = subprocess.run(command, cwd=ROOT, check=False, timeout=seconds + FAREWELL)
     except subprocess.TimeoutExpired:
         print(f"{name}: did not come to an end", file=sys.stderr)  # noqa: T201
         return 3
-    new = sorted(str(path) for path in set(broken.iterdir()) - before)
+    new = sorted(str(path) for path in set(broken.glob(f"{name}-*")) - before)
     if new or done.returncode == BROKE:
         print(f"{name}: broken by {', '.join(new) or 'an input'}")  # noqa: T201
         return 1
