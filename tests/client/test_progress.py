@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.client.test_transfers import Table, content_of
+from tests.client.table import Table, content_of
 from tests.doubles.patience import wait_until
 from tests.doubles.relay import Relay
 from toom_client.progress import Count, Direction, Meter
@@ -58,14 +55,6 @@ def test_two_calls_at_one_time_do_not_divide_by_nothing() -> None:
     meter = Meter()
     meter.take(count(0), now=1.0)
     assert meter.take(count(10), now=1.0).rate == 0.0
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Table]:
-    table = Table(tmp_path)
-    yield table
-    for client in table.clients:
-        client.transfers.close()
 
 
 def test_both_ends_of_a_transfer_say_how_far_it_has_come(table: Table) -> None:

@@ -7,13 +7,12 @@ import json
 import os
 import resource
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.client.test_transfers import Client, Table, content_of
+from tests.client.table import Client, Table, content_of
 from tests.doubles.patience import wait_until
 from tests.doubles.relay import Relay
 from toom_client.files import OpenedFile
@@ -22,14 +21,6 @@ from toom_client.transfers import Received, Ticket, Transfers, Uploaded, bind_ud
 from toom_protocol.transfer.packets import LARGEST_DATAGRAM
 
 Record = dict[str, Any]
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Table]:
-    table = Table(tmp_path)
-    yield table
-    for client in table.clients:
-        client.transfers.close()
 
 
 @pytest.fixture

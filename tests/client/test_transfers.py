@@ -10,17 +10,17 @@ import random
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.client.table import LOCALHOST, MEGABYTE, SOMEBODY, Client, Stranger, Table, content_of
 from tests.doubles.patience import lets_pass, wait_until
 from tests.doubles.relay import Relay
 from toom_client.files import HIDDEN
 from toom_client.incoming import IncomingFile
 from toom_client.rules import CONTROLLERS, Rules
-from toom_client.tracing import Traces
 from toom_client.transfers import (
     MAX_FROM_ONE,
     OpenedFile,
@@ -35,121 +35,9 @@ from toom_client.transfers import (
     open_for_sending,
 )
 from toom_protocol.transfer.frames import Abort, Ack, Offer
-from toom_protocol.transfer.hello import PresenterHandshake
-from toom_protocol.transfer.noise import KeyPair
-from toom_protocol.transfer.packets import BASE_DATAGRAM, BATCH, LARGEST_CHUNK, PacketType
+from toom_protocol.transfer.packets import BATCH, LARGEST_CHUNK
 from toom_protocol.transfer.reasons import Reason
-from toom_protocol.transfer.sealing import ControlSeal
 from toom_protocol.transfer.tree import leaf_of
-
-LOCALHOST = "127.0.0.1"
-MEGABYTE = 1_000_000
-SOMEBODY = KeyPair.from_bytes(b"s" * 32)
-
-
-@dataclass
-class Client:
-    """One user's transfers, with a directory and everything they reported."""
-
-    name: str
-    directory: Path
-    transfers: Transfers
-    port: int
-    reports: queue.SimpleQueue[Report]
-    keys: KeyPair
-
-    @property
-    def address(self) -> tuple[str, int]:
-        return (LOCALHOST, self.port)
-
-    def writes(self, filename: str, content: bytes) -> None:
-        (self.directory / filename).write_bytes(content)
-
-    def opens(self, filename: str) -> OpenedFile:
-        file = open_for_sending(self.directory, filename)
-        assert isinstance(file, OpenedFile), file
-        return file
-
-    def hears(self, within: float = 20.0) -> Report:
-        return self.reports.get(timeout=within)
-
-    def stored(self) -> dict[str, bytes]:
-        """All that lies in the directory but what is hidden."""
-        return {path.name: path.read_bytes() for path in self.directory.iterdir() if path.is_file()}
-
-    def incoming(self) -> list[Path]:
-        return [path for path in self.unfinished() if path.suffix == ".part"]
-
-    def unfinished(self) -> list[Path]:
-        folder = self.directory / HIDDEN
-        return list(folder.iterdir()) if folder.is_dir() else []
-
-
-class Table:
-    """Seats clients and plays the server: gives out tickets."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.clients: list[Client] = []
-        self.tickets = 0
-
-    def seat(
-        self, name: str, *, rules: Rules | None = None, traces: Traces | None = None
-    ) -> Client:
-        directory = self.root / name
-        directory.mkdir(exist_ok=True)
-        reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
-        sock = bind_udp(0)
-        port = sock.getsockname()[1]
-        transfers = Transfers(sock, directory, report=reports.put, rules=rules, traces=traces)
-        keys = KeyPair.from_bytes(os.urandom(32))
-        transfers.use_keys(keys)
-        client = Client(name, directory, transfers, port, reports, keys)
-        transfers.start()
-        self.clients.append(client)
-        return client
-
-    def tickets_for(
-        self, presenter: Client, audience: Client, relay: Relay | None = None
-    ) -> tuple[Ticket, Ticket]:
-        """The presenter's and the audience's ticket for one transfer."""
-        self.tickets += 1
-        sees = relay.left_sees if relay else audience.address
-        seen = relay.right_sees if relay else presenter.address
-        key = random.Random(self.tickets).randbytes(32)
-        return (
-            Ticket(self.tickets, key, audience.name, *sees, audience.keys.public),
-            Ticket(self.tickets, key, presenter.name, *seen, presenter.keys.public),
-        )
-
-    def send(
-        self, presenter: Client, filename: str, audience: Client, relay: Relay | None = None
-    ) -> None:
-        ours, theirs = self.tickets_for(presenter, audience, relay)
-        audience.transfers.expect(theirs)
-        presenter.transfers.present(ours, presenter.opens(filename))
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Table]:
-    table = Table(tmp_path)
-    yield table
-    for client in table.clients:
-        client.transfers.close()
-
-
-@pytest.fixture
-def yoda(table: Table) -> Client:
-    return table.seat("Yoda")
-
-
-@pytest.fixture
-def han(table: Table) -> Client:
-    return table.seat("Han")
-
-
-def content_of(size: int, seed: int = 1) -> bytes:
-    return random.Random(seed).randbytes(size)
 
 
 @pytest.mark.parametrize("size", [0, 1, 100_001])
@@ -501,51 +389,6 @@ def test_a_bug_in_the_thread_ends_the_transfers_but_not_in_silence(tmp_path: Pat
     transfers.close()
     assert reports[1:] == [SendFailed("a.mp4", "Han", "for an unknown reason")]
     assert any("a bug in the terminal" in line for line in logged)
-
-
-class Stranger:
-    """Speaks the protocol with keys of its choice, from a socket of its own."""
-
-    def __init__(self, ticket_key: bytes = bytes(32), number: int = 5) -> None:
-        self.static = KeyPair.from_bytes(os.urandom(32))
-        self.ticket_key, self.number = ticket_key, number
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((LOCALHOST, 0))
-        self.socket.settimeout(0.3)
-        self.port: int = self.socket.getsockname()[1]
-
-    def ticket(self) -> Ticket:
-        """With which this stranger is announced as Yoda."""
-        public = self.static.public
-        return Ticket(self.number, self.ticket_key, "Yoda", LOCALHOST, self.port, public)
-
-    def offers(self, client: Client, offer: Offer, number: int = 0) -> None:
-        self.handshake = PresenterHandshake(
-            self.number,
-            self.ticket_key,
-            offer,
-            static=self.static,
-            ephemeral=KeyPair.from_bytes(os.urandom(32)),
-            audience=client.keys.public,
-        )
-        self.socket.sendto(self.handshake.hello(number, BASE_DATAGRAM), client.address)
-
-    def is_welcome(self) -> None:
-        """Take the answer: from now on there are keys."""
-        keys = self.handshake.welcomed(self.socket.recv(2048))
-        self.seal = ControlSeal(
-            keys.send, connection=self.number, speaker=PacketType.PRESENTER_CONTROL
-        )
-
-    def says(self, client: Client, *frames: Abort | Ack, number: int) -> None:
-        self.socket.sendto(self.seal.seal(number, frames), client.address)
-
-    def is_answered(self) -> bool:
-        try:
-            self.socket.recv(2048)
-        except TimeoutError:
-            return False
-        return True
 
 
 @pytest.fixture

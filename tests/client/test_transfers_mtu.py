@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.client.test_transfers import MEGABYTE, Client, Table, content_of
+from tests.client.table import MEGABYTE, Client, Table, content_of
 from tests.doubles.patience import wait_until
 from tests.doubles.relay import Relay
 from tests.doubles.road import HERE, THERE, Road, why_not
 from toom_client.transfers import Received, Report, Ticket, Transfers, Uploaded
 from toom_protocol.transfer.noise import KeyPair
 from toom_protocol.transfer.packets import BASE_DATAGRAM
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Table]:
-    table = Table(tmp_path)
-    yield table
-    for client in table.clients:
-        client.transfers.close()
 
 
 def test_a_path_that_drops_what_is_long_is_survived(table: Table) -> None:

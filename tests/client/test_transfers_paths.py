@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 
-from tests.client.test_transfers import (
+from tests.client.table import (
     LOCALHOST,
     MEGABYTE,
     Client,
@@ -24,24 +22,6 @@ from tests.doubles.relay import Relay
 from toom_client.transfers import Received, Uploaded
 from toom_protocol.transfer.frames import Offer
 from toom_protocol.transfer.packets import BASE_DATAGRAM, PacketType, decode_header
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Table]:
-    table = Table(tmp_path)
-    yield table
-    for client in table.clients:
-        client.transfers.close()
-
-
-@pytest.fixture
-def yoda(table: Table) -> Client:
-    return table.seat("Yoda")
-
-
-@pytest.fixture
-def han(table: Table) -> Client:
-    return table.seat("Han")
 
 
 def arrives(yoda: Client, han: Client, content: bytes) -> None:
