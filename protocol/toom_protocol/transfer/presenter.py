@@ -342,9 +342,7 @@ class Presenter:
         Source: RFC 9000 9.4, RFC 9002 6.2.2.
         """
         self.recovery.give_up_in_flight(now=now)
-        retransmit = self.recovery.retransmit
-        self.recovery = Recovery(now=now)
-        self.recovery.retransmit = retransmit
+        self.recovery = self.recovery.afresh(now=now)
         self.recovery.rtt.smoothed, self.recovery.rtt.variation = rtt, rtt / 2
         self._congestion = self._make_congestion(initial_rtt=rtt, seed=self._seed)
         self.halving, self._hole = False, BlackHole()

@@ -101,6 +101,15 @@ class Recovery:
         self._declared: deque[Range] = deque(maxlen=REMEMBERED_LOSSES)
         self._declared_time = -math.inf
 
+    def afresh(self, *, now: float) -> Recovery:
+        """An empty book of the same kind, for another path; what is to be sent again stays so."""
+        book = self._empty(now)
+        book.retransmit = self.retransmit
+        return book
+
+    def _empty(self, now: float) -> Recovery:
+        return Recovery(now=now)
+
     def on_sent(
         self, packet_number: int, chunk: int, count: int, *, now: float, limited: bool
     ) -> None:

@@ -270,6 +270,9 @@ class _ObservedRecovery(Recovery):
         super().__init__(now=now)
         self._trace = trace
 
+    def _empty(self, now: float) -> Recovery:
+        return _ObservedRecovery(self._trace, now=now)
+
     def _declare(self, run: SentRun, now: float) -> None:
         super()._declare(run, now)
         patience = max(self.rtt.smoothed, self.rtt.latest) + self.reordering_window

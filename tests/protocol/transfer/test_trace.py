@@ -199,6 +199,14 @@ def test_what_is_lost_is_said_packet_by_packet(tape: Tape) -> None:
     assert {record["data"]["trigger"] for record in lost} == {"reordering_threshold"}
 
 
+def test_after_a_move_to_another_path_losses_are_told_as_before(tape: Tape) -> None:
+    """PROTOCOL 5.12: the book begins afresh, and the trace goes on."""
+    book = tape.trace.recovery(now=BEGUN).afresh(now=BEGUN)
+    book.on_sent(0, 0, 2, now=BEGUN, limited=False)
+    book.give_up_in_flight(now=BEGUN + 1)
+    assert [each["name"] for each in tape.records()].count("recovery:packet_lost") == 2
+
+
 def test_late_packets_and_silence_have_triggers_of_their_own(tape: Tape) -> None:
     recovery = tape.trace.recovery(now=BEGUN)
     recovery.on_sent(0, 0, 2, now=BEGUN, limited=False)
