@@ -198,7 +198,7 @@ def test_a_mount_that_is_left_over_is_found_and_removed(toom: Path, root: Path) 
 def test_a_network_that_is_left_over_is_found_and_removed(toom: Path, root: Path) -> None:
     import docker
 
-    from toom_scenarios.hosts.engine import engine_answer
+    from toom_scenarios.engine import engine_answer
 
     found, why = engine_answer()
     if not found:

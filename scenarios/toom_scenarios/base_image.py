@@ -23,6 +23,8 @@ import docker
 import docker.errors
 import requests.exceptions
 
+from toom_scenarios.errors import Broken
+
 REGISTRY_BASE: Final = "python:3.12-slim"  # as in the Dockerfile; a test compares the two
 LOCAL_BASE: Final = "toom-base"
 REGISTRY_PATIENCE: Final = 10  # seconds a registry has to answer; CONTRACT
@@ -41,7 +43,7 @@ NOT_NEEDED: Final = (
 Say = Callable[[str], None]
 
 
-class ImageError(Exception):
+class ImageError(Broken):
     """No image can be had; the text tells the user why and what to do."""
 
 

@@ -191,7 +191,7 @@ def _prepared(request: Request, console: Console) -> Request:
     """Sweep what dead runs left, and make sure of the images, once for all workers."""
     if request.choice.on != "docker":
         return request
-    from .hosts.engine import prepare
+    from .hosts.preparation import prepare
 
     found = prepare(lambda line: console.print(line, soft_wrap=True))
     return replace(request, images=(found.server, found.client))

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from .hosts.engine import engine_answer
+from .engine import engine_answer
 from .hosts.local import find_mode, programs_path
 
 PACKAGES: Final = ("docker", "pexpect", "pytest", "xdist", "rich", "jinja2")
@@ -137,7 +137,7 @@ def _programs() -> Finding:
 def _images() -> Finding:
     import docker
 
-    from .hosts.engine import connect
+    from .engine import connect
 
     wanted = _image_names()
     client = connect()

@@ -30,9 +30,8 @@ def choose(asked: str | None) -> Choice:
     if asked == "compose":
         return Choice("compose", "asked for")
     if asked != "local":
-        from .hosts.engine import (
-            engine_answer,
-        )  # the docker SDK takes 0.2 s to import: only where it is needed
+        # The docker SDK takes 0.2 s to import: only where it is needed.
+        from .engine import engine_answer
 
         found, told = engine_answer()
         if found:

@@ -6,7 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from toom_scenarios.hosts.engine import engine_answer
+from toom_scenarios.engine import engine_answer
 from toom_scenarios.hosts.local import LocalDriver, find_mode
 from toom_scenarios.implementation import TOOM
 from toom_scenarios.stage import Setting, Stage

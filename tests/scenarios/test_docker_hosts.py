@@ -15,10 +15,10 @@ import pytest
 
 from toom_scenarios import Broken, Stage
 from toom_scenarios.deadline import Deadline, wait_for
+from toom_scenarios.engine import connect
 from toom_scenarios.hosts import owner
 from toom_scenarios.hosts.container import ContainerMachine
 from toom_scenarios.hosts.docker import DockerDriver
-from toom_scenarios.hosts.engine import connect
 from toom_scenarios.hosts.sweep import sweep
 from toom_scenarios.implementation import TOOM
 from toom_scenarios.stage import Setting

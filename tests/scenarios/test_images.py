@@ -9,19 +9,14 @@ from pathlib import Path
 import docker
 import pytest
 
-from toom_scenarios import images as images_module
-from toom_scenarios.base_image import COMPONENTS, REGISTRY_BASE, Base, ImageError, this_mirror
-from toom_scenarios.images import (
-    ROLES,
-    SOURCES,
-    Checkout,
-    Images,
-    connected,
-    images,
-    main,
-    remove,
-    write_env,
-)
+from toom_scenarios import engine as engine_module
+from toom_scenarios import image_marks
+from toom_scenarios.base_image import COMPONENTS, REGISTRY_BASE, Base, this_mirror
+from toom_scenarios.checkout import ROLES, SOURCES, Checkout, Images, write_env
+from toom_scenarios.engine import connect
+from toom_scenarios.errors import Broken
+from toom_scenarios.image_marks import mark, remove
+from toom_scenarios.images import images, main
 
 ROOT = Path(__file__).parents[2]
 BASE = Base("some-base:1", "sha256:1")
@@ -40,8 +35,8 @@ def checkout(tmp_path: Path) -> Checkout:
 @pytest.fixture
 def engine() -> Iterator[docker.DockerClient]:
     try:
-        client = connected()
-    except ImageError as refusal:
+        client = connect()
+    except Broken as refusal:
         pytest.skip(str(refusal))
     yield client
     client.close()
@@ -155,7 +150,7 @@ def test_an_image_goes_with_the_last_checkout_that_uses_it(
     name = f"toom-server:{content}"
     engine.api.import_image_from_data(bytes(10240), repository="toom-server", tag=content)
     for checkout in (here, there):
-        images_module._mark(engine, name, checkout)
+        mark(engine, name, checkout)
     said: list[str] = []
     remove(engine, here, keep=content, say=said.append)
     assert said == []
@@ -174,11 +169,11 @@ def test_an_edit_takes_no_image_from_under_a_run(
     content, here = uuid.uuid4().hex[:12], Checkout(tmp_path / "here")
     name = f"toom-server:{content}"
     engine.api.import_image_from_data(bytes(10240), repository="toom-server", tag=content)
-    images_module._mark(engine, name, here)
+    mark(engine, name, here)
     said: list[str] = []
     remove(engine, here, keep="edited", say=said.append)
     assert said == []
-    monkeypatch.setattr(images_module, "LONGEST_RUN", timedelta(0))
+    monkeypatch.setattr(image_marks, "LONGEST_RUN", timedelta(0))
     remove(engine, here, keep="edited", say=said.append)
     assert said == [f"removed {name}", f"removed {name}-in-{here.mark}"]
 
@@ -203,9 +198,9 @@ def test_the_server_image_holds_no_test_tools(engine: docker.DockerClient) -> No
 
 
 def test_who_may_not_use_the_engine_is_told_how(monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(_where: str) -> None:
+    def denied() -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(images_module, "_knock", denied)
-    with pytest.raises(ImageError, match="join the group docker, or use sudo"):
-        connected()
+    monkeypatch.setattr(engine_module, "_knock", denied)
+    with pytest.raises(Broken, match="join the group docker, or use sudo"):
+        connect()

@@ -130,7 +130,7 @@ class Campaign:
 
 def _prepare_engine() -> None:
     """Sweep what dead runs left and build the images, so that no run's time has it in it."""
-    from toom_scenarios.hosts.engine import prepare
+    from toom_scenarios.hosts.preparation import prepare
 
     prepare(say)
 

@@ -21,9 +21,9 @@ from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from toom_scenarios.deadline import Deadline, wait_for
+from toom_scenarios.engine import connect
 from toom_scenarios.errors import Broken
 from toom_scenarios.hosts import owner
-from toom_scenarios.hosts.engine import connect
 from toom_scenarios.hosts.sweep import remove_container, remove_network
 from toom_scenarios.processes import Process, process, processes
 

@@ -207,7 +207,7 @@ def _conclude(
 def _prepare(on: str) -> None:
     """The images are built once, before the clock starts."""
     if on == "docker":
-        from ..hosts.engine import prepare
+        from ..hosts.preparation import prepare
 
         prepare(_tell)
 

@@ -21,12 +21,12 @@ import docker
 from docker.errors import DockerException, NotFound
 from requests.exceptions import RequestException
 
+from ..engine import address, connect
 from ..errors import Broken, Unsupported
 from . import boot
 from .base import Carrier, Machine, Network
 from .container import ContainerMachine, describe
 from .docker import MANY, SERVER_HOST
-from .engine import address, connect
 from .link import Link
 from .stream import READ_SIZE, Pieces, hijack
 

@@ -15,8 +15,9 @@ import docker
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
+from .. import engine
 from ..errors import Broken
-from . import engine, owner
+from . import owner
 from .base import Machine, Network
 from .container import ContainerMachine
 from .site import SIDE_BY_SIDE, Plan, Site, Tenement

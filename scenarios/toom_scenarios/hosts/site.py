@@ -23,9 +23,10 @@ from docker.errors import DockerException, ImageNotFound
 from docker.types import LogConfig
 from requests.exceptions import RequestException
 
+from .. import engine
 from ..errors import Broken
 from ..timezone import time_zone
-from . import boot, engine, owner
+from . import boot, owner
 from .agent import wire
 from .container import epitaph
 from .link import Link

@@ -9,6 +9,7 @@ from typing import Any
 import docker
 from docker.errors import APIError, NotFound
 
+from ..engine import connect
 from . import owner
 
 
@@ -49,8 +50,6 @@ def clean(*, dry_run: bool, kept_too: bool) -> Iterator[str]:
     Raises:
         Broken: no engine answers.
     """
-    from .engine import connect  # the engine sweeps too
-
     client = connect()
     try:
         lines = list(sweep(client, dry_run=dry_run, kept_too=kept_too))

@@ -1,20 +1,19 @@
-"""The container engine: whether one answers, and getting ready for a run."""
+"""The container engine: where it is, whether one answers, and a connection to it.
+
+Does not belong here: what is built or run there (see images.py, hosts/).
+"""
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
 from typing import Final
 
 import docker
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from ..base_image import ImageError
-from ..errors import Broken
-from ..images import Images, images
-from .sweep import sweep
+from .errors import Broken
 
 ANSWER_LIMIT: Final = 10  # seconds that an engine is given to answer at all
 CALL_LIMIT: Final = 60  # seconds for a call to a busy engine
@@ -38,8 +37,16 @@ def connect(timeout: int = CALL_LIMIT) -> docker.DockerClient:
         client = docker.from_env(timeout=timeout)
         client.ping()
     except (DockerException, RequestException, OSError) as error:
-        raise Broken(f"no container engine answers at {address()} ({root_cause(error)})") from error
+        raise Broken(
+            f"no container engine answers at {address()} ({root_cause(error)}){_hint(error)}"
+        ) from error
     return client
+
+
+def _hint(error: Exception) -> str:
+    """What to do about an engine that is there and lets us not in."""
+    denied = isinstance(error, PermissionError) or "permission denied" in str(error).lower()
+    return ": join the group docker, or use sudo" if denied else ""
 
 
 def _knock() -> None:
@@ -74,27 +81,3 @@ def root_cause(error: BaseException) -> str:
         seen = deeper
     text = seen.strerror if isinstance(seen, OSError) and seen.strerror else str(seen)
     return text.splitlines()[0] if text else type(seen).__name__
-
-
-def prepare(say: Callable[[str], None]) -> Images:
-    """Before a run: sweep what dead runs left, and have the images.
-
-    Raises:
-        Broken: an image is not to be had.
-    """
-    client = connect()
-    try:
-        for line in sweep(client):
-            say(line)
-        try:
-            names = images(say)
-        except ImageError as error:
-            raise Broken(f"{error} (make image)") from error
-        for name in (names.server, names.client):
-            try:
-                client.images.get(name)
-            except ImageNotFound as error:
-                raise Broken(f"the engine has no image {name}: run `make image`") from error
-        return names
-    finally:
-        client.close()
