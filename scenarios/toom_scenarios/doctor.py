@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from .engine import engine_answer
-from .hosts.local import find_mode, programs_path
+from .hosts.local import find_mode
+from .hosts.local_machine import programs_path
 
 PACKAGES: Final = ("docker", "pexpect", "pytest", "xdist", "rich", "jinja2")
 NO_PERMISSION: Final = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from .accounting import EVIDENCE, FORCED, HOSTS, PROGRAMS, PROMISED, REMOVAL, on
 from .accounts import ACCOUNTS, CREDENTIALS, credentials
@@ -23,16 +23,12 @@ from .host import Host
 from .hosts.base import Carrier, Driver, Machine
 from .implementation import Implementation, Program
 from .programs import Client, Server
-from .pump import Pump
 from .terminal import Terminal
-from .timeline import Transcript
+from .terminals import Terminals
 from .verdict import Verdict
 
 SERVER_PORT: Final = 4000
-UDP_PORT: Final = 8000
 LISTEN_LIMIT: Final = 10.0  # seconds until a server listens, before the host's slowness
-
-T = TypeVar("T", bound=Terminal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +68,8 @@ class Stage:
         self._network = setting.driver.network(name, folder, setting.lifetime)
         self._diary = Diary(folder, here=setting.driver.name == "local")
         self._timeline = self._diary.timeline
-        self._pump = Pump()
         self._hosts: dict[str, Host] = {}
-        self._terminals: list[Terminal] = []
+        self._terminals = Terminals(folder, self._timeline, setting.slowness)
         self._server: Server | None = None
         self._accounts: Mapping[str, str] = ACCOUNTS
         self._failed = False
@@ -185,7 +180,7 @@ class Stage:
             program = self._setting.implementation.server
             command = (*program.command, *arguments)
             program = Program(command, {**program.environment, **environment})
-            terminal = self._open(
+            terminal = self._terminals.open(
                 Terminal,
                 place.name,
                 place,
@@ -214,7 +209,9 @@ class Stage:
         if isinstance(accounts, Mapping):
             self._accounts = accounts
         self._diary.serves(place.name)
-        terminal = self._watch(Terminal, place.name, f"{place.name} ({place.address})", console)
+        terminal = self._terminals.watch(
+            Terminal, place.name, f"{place.name} ({place.address})", console
+        )
 
         def again() -> Terminal:
             raise Unsupported("the server of a running conference is not started again")
@@ -264,10 +261,10 @@ class Stage:
                 raise UsageError(f"{self.name}: start the server before the client {name}")
             at = conference.address, conference.port
         place = host or self.host(name)
-        wanted = udp_port if udp_port is not None else self._next_udp_port(place)
+        wanted = udp_port if udp_port is not None else self._terminals.next_udp_port(place)
         port = wanted if isinstance(wanted, str) else place.machine.udp_port(wanted)
         self._furnish(place, folder)
-        client = self._open(
+        client = self._terminals.open(
             Client,
             name,
             place,
@@ -290,11 +287,15 @@ class Stage:
         self, host: Host, name: str | None = None, *, udp_port: int | None = None
     ) -> Client:
         """A client at the log-in prompt, in an existing host."""
-        return self.client(name or self._new_name(host.name), host=host, udp_port=udp_port)
+        return self.client(
+            name or self._terminals.new_name(host.name), host=host, udp_port=udp_port
+        )
 
     def command(self, host: Host, *argv: str, name: str | None = None) -> Terminal:
         """Any program at a terminal in a host."""
-        return self._open(Terminal, name or self._new_name(host.name), host, Program(argv))
+        return self._terminals.open(
+            Terminal, name or self._terminals.new_name(host.name), host, Program(argv)
+        )
 
     def password(self, user: str) -> str:
         """The user's password in this stage.
@@ -305,51 +306,6 @@ class Stage:
         if user not in self._accounts:
             raise UsageError(f"no account {user!r}; there are {', '.join(self._accounts)}")
         return self._accounts[user]
-
-    def _next_udp_port(self, host: Host) -> int:
-        taken = sum(1 for each in self._terminals if isinstance(each, Client) and each.host is host)
-        return UDP_PORT + taken
-
-    def _new_name(self, base: str) -> str:
-        taken = {terminal.name for terminal in self._terminals}
-        return next(name for number in range(1, 10**6) if (name := f"{base}-{number}") not in taken)
-
-    @on(PROGRAMS)
-    def _open(
-        self,
-        kind: type[T],
-        name: str,
-        place: Host,
-        program: Program,
-        *,
-        values: Mapping[str, object] | None = None,
-        **rest: Any,
-    ) -> T:
-        argv = list(program.command) if values is None else program.argv(**values)
-        what = f"{place.name} ({place.address}) $ {' '.join(argv)}"
-        return self._watch(kind, name, what, place.machine.open(argv, program.environment), **rest)
-
-    def _watch(self, kind: type[T], name: str, what: str, carrier: Carrier, **rest: Any) -> T:
-        """A terminal for what is carried, with its transcript."""
-        opened = sum(1 for terminal in self._terminals if terminal.name == name)
-        path = (
-            self.folder
-            / "terminals"
-            / (f"{name}.txt" if not opened else f"{name}.{opened + 1}.txt")
-        )
-        transcript = Transcript(path, name, self._timeline)
-        transcript.note(self._timeline.now(), "=", what)
-        terminal = kind(
-            name,
-            carrier,
-            pump=self._pump,
-            timeline=self._timeline,
-            transcript=transcript,
-            slowness=self._setting.slowness,
-            **rest,
-        )
-        self._terminals.append(terminal)
-        return terminal
 
     # --- time, videos ---------------------------------------------------------------------------
 
@@ -389,7 +345,7 @@ class Stage:
 
     def endings(self) -> tuple[Ending, ...]:
         """The last rows of each terminal and whether its process lives, for a report."""
-        return tuple(terminal.ending() for terminal in self._terminals)
+        return self._terminals.endings()
 
     def done(self) -> tuple[str, ...]:
         """What was typed last, in words, for a report."""
@@ -426,14 +382,11 @@ class Stage:
     def _collect(self, largest: int | None) -> str:
         kept = ""
         leaves = self._setting.keep and self._setting.driver.name != "local"
-        server_first = sorted(self._terminals, key=lambda each: isinstance(each, Client))
-        for terminal in server_first:
-            terminal.settle()
+        self._terminals.settle()
         self._diary.settle()
         if not leaves:
             self._network.freeze()
-            for terminal in server_first:
-                terminal.close()
+            self._terminals.close()
         for host in self._hosts.values():
             host.machine.collect(
                 self.folder / "hosts" / host.name, None if self._failed else largest
@@ -446,7 +399,7 @@ class Stage:
     def _remove(self) -> None:
         if not self._setting.keep or self._setting.driver.name == "local":
             self._network.close()
-        self._pump.close()
+        self._terminals.end()
         self._diary.close()
 
 

@@ -12,7 +12,7 @@ from toom_scenarios import Broken, Stage
 from toom_scenarios.deadline import Deadline, wait_for
 from toom_scenarios.diary import Diary
 from toom_scenarios.hosts.base import Completed
-from toom_scenarios.hosts.local import LocalMachine
+from toom_scenarios.hosts.local_machine import LocalMachine
 from toom_scenarios.watch import LARGEST_LOG, Directory, Sighting, look_into
 
 from .conftest import setting, shell

@@ -18,7 +18,8 @@ from ...accounts import CREDENTIALS, credentials
 from ...deadline import Deadline
 from ...errors import Broken
 from ...host import Host
-from ...hosts.local import LocalDriver, LocalMachine, LocalNetwork, find_mode
+from ...hosts.local import LocalDriver, LocalNetwork, find_mode
+from ...hosts.local_machine import LocalMachine
 from ...implementation import TOOM
 from ...links.path import End
 from ...programs import Client
