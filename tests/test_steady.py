@@ -1,10 +1,13 @@
 """`make steady`, with a stand-in for `toom` that does in each run what the test wants."""
 
 import json
+import os
 import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -270,15 +273,28 @@ def test_however_it_ends_nothing_goes_on(toom: Path, root: Path, number: signal.
     words = ["--runs", "1", "--on", "local", "--toom", str(toom)]
     words += ["--results", str(root.parent / "results")]
     runner = subprocess.Popen([sys.executable, "-c", DRIVER, str(root), *words], cwd=ROOT)
-    hangs = toom.parent / "hangs"
-    assert wait_for(lambda: hangs.exists() and hangs.read_text(), Deadline(20))
-    born = [process(pid) for pid in children(runner.pid)]
-    assert len(born) == 3  # two loops and the run
-    runner.send_signal(number)
-    status = runner.wait(20)
-    assert status == (-signal.SIGKILL if number == signal.SIGKILL else 3)
-    assert wait_for(lambda: all(ended(each) for each in born), Deadline(10))
+    with killed_at_last(runner):
+        hangs = toom.parent / "hangs"
+        assert wait_for(lambda: hangs.exists() and hangs.read_text(), Deadline(20))
+        born = [process(pid) for pid in children(runner.pid)]
+        assert len(born) == 3  # two loops and the run
+        runner.send_signal(number)
+        status = runner.wait(20)
+        assert status == (-signal.SIGKILL if number == signal.SIGKILL else 3)
+        assert wait_for(lambda: all(ended(each) for each in born), Deadline(10))
     assert steady(toom, root, "--runs", "1") == 0
+
+
+@contextmanager
+def killed_at_last(runner: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whatever the block finds, neither the runner nor what it has started outlives it."""
+    try:
+        yield
+    finally:
+        for pid in [*children(runner.pid), runner.pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        runner.wait()
 
 
 def ended(born: Any) -> bool:

@@ -20,7 +20,14 @@ from toom_client.identity import Identity
 from toom_client.keyboard import Keyboard
 from toom_client.link import Link, request_ids
 from toom_client.live import Feed
-from toom_client.rules import AT_ONCE, CONTROLLERS, Rules, parse_accept, parse_size
+from toom_client.rules import (
+    AT_ONCE,
+    CONTROLLERS,
+    Rules,
+    parse_accept,
+    parse_number,
+    parse_size,
+)
 from toom_client.screen import Screen
 from toom_client.transfers import Report, Transfers, bind_udp
 from toom_client.wording import say_report
@@ -165,7 +172,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--max-transfers",
         metavar="N",
-        type=int,
+        type=_read_by(parse_number),
         default=AT_ONCE,
         help="files that may be on their way in at a time (default: %(default)s)",
     )
@@ -218,6 +225,15 @@ def _bind(port: int) -> socket.socket:
         raise CannotStart(f"Cannot use UDP port {port}: {exc.strerror}") from exc
 
 
+def _working_directory() -> Path:
+    """Name the directory in a way that holds when it is moved."""
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd() may say what it was
+    except OSError as exc:
+        raise CannotStart(f"Cannot use the working directory: {exc.strerror}") from exc
+    return Path()
+
+
 async def _converse(
     options: argparse.Namespace,
     server_port: int,
@@ -226,7 +242,7 @@ async def _converse(
     traces: "Traces | None",
 ) -> int:
     loop = asyncio.get_running_loop()
-    directory = Path.cwd()
+    directory = _working_directory()
     screen = Screen(STDOUT)
 
     def tell(report: Report) -> None:  # called by the transfers' thread

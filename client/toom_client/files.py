@@ -82,12 +82,26 @@ def open_for_sending(directory: Path, filename: str) -> OpenedFile | str:
     except OSError as error:
         return f"{shown} cannot be read: {os.strerror(error.errno or errno.EIO)}"
     status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode):
-        return OpenedFile(descriptor, filename, status.st_size, status.st_mtime_ns)
-    os.close(descriptor)
-    if stat.S_ISDIR(status.st_mode):
-        return f"{shown} is a directory"
-    return f"{shown} is not a regular file"
+    file = OpenedFile(descriptor, filename, status.st_size, status.st_mtime_ns)
+    refusal = _refusal(file, status.st_mode)
+    if refusal is None:
+        return file
+    file.close()
+    return f"{shown} {refusal}"
+
+
+def _refusal(file: OpenedFile, mode: int) -> str | None:
+    """Why an open file cannot be sent; None when it can."""
+    if stat.S_ISDIR(mode):
+        return "is a directory"
+    if not stat.S_ISREG(mode):
+        return "is not a regular file"
+    try:
+        # What the kernel makes up as it is read, as in /proc, says that it is empty.
+        made_up = file.size == 0 and os.pread(file.descriptor, 1, 0)
+        return "is not a regular file: it has no size" if made_up else None
+    except OSError as error:
+        return f"cannot be read: {os.strerror(error.errno or errno.EIO)}"
 
 
 def hidden_folder(directory: Path) -> Path:
@@ -107,12 +121,16 @@ def hidden_folder(directory: Path) -> Path:
 def sweep(directory: Path, *, now: float | None = None) -> None:
     """Remove unfinished data older than a day, whoever left it (SPEC S12)."""
     folder = directory / HIDDEN
-    limit = (time.time() if now is None else now) - KEPT
     with suppress(OSError):
         if folder.is_symlink():
             return
         for suffix in (UNFINISHED, LEAVES):
             for path in folder.glob(f"*{suffix}"):
                 with suppress(OSError):
-                    if path.lstat().st_mtime < limit:
+                    if is_too_old(path.lstat(), now=now):
                         path.unlink()
+
+
+def is_too_old(status: os.stat_result, *, now: float | None = None) -> bool:
+    """Whether unfinished data was last written to so long ago that it is to go."""
+    return status.st_mtime < (time.time() if now is None else now) - KEPT

@@ -18,12 +18,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from toom_client.files import LEAVES, UNFINISHED, FileFault, hidden_folder
+from toom_client.files import LEAVES, UNFINISHED, FileFault, hidden_folder, is_too_old
 from toom_client.resuming import Record
 from toom_protocol.transfer.packets import BATCH
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.tree import LEAF_SIZE
 
+BLOCK: Final = 512  # bytes in which stat(2) counts what a file takes of the disk
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -59,6 +60,8 @@ class IncomingFile:
         with self._work():
             self._refuse_directory()
             self._open_unfinished(hidden_folder(self._directory))
+            if is_too_old(os.fstat(self._descriptor)):
+                os.ftruncate(self._descriptor, 0)
             if self._record is not None:
                 self.leaves = self._record.load(self._descriptor)
                 self._whole = self._bytes_of(len(self.leaves) // LEAF_SIZE)
@@ -187,7 +190,8 @@ class IncomingFile:
         # Asked first: where the file system cannot allocate, the C library writes into every
         # block instead, and would fill the disk before it noticed.
         disk = os.fstatvfs(self._descriptor)
-        if self._size > disk.f_bavail * disk.f_frsize:
+        taken = os.fstat(self._descriptor).st_blocks * BLOCK  # by an earlier try
+        if self._size > taken + disk.f_bavail * disk.f_frsize:
             raise FileFault(Reason.NO_SPACE)
         os.posix_fallocate(self._descriptor, 0, self._size)
 

@@ -314,6 +314,7 @@ class Listening:
         keys = self._handshake.keys
         if fault is not None or keys is None or self._file is None:
             reason = fault.reason if fault is not None else Reason.UNKNOWN
+            self.drop(keep=reason is Reason.NO_SPACE)  # what an earlier try has left is good still
             self._engine.refuse(reason, now=self._clock())
             return
         chunk_size, leaves = self._chunk_size, self._file.leaves

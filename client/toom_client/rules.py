@@ -55,16 +55,29 @@ def parse_accept(text: str) -> frozenset[str] | None:
     """Read `all`, `none`, or names with commas between.
 
     Raises:
-        ValueError: an empty name.
+        ValueError: an empty name, or one of the two words among names.
     """
     if text == "all":
         return None
     if text == "none":
         return frozenset()
-    names = text.split(",")
-    if not all(names):
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or {"all", "none"} & set(names):
         raise ValueError(f"{text!r} is neither all nor none nor a list of names: Yoda,Han")
     return frozenset(names)
+
+
+def parse_number(text: str) -> int:
+    """Read how many files may come at one time.
+
+    Raises:
+        ValueError: it is none, or less than one.
+    """
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 7 and int(text)):
+        raise ValueError(
+            f"{text!r} is no number of files: give 1 or more (--accept none takes none)"
+        )
+    return int(text)
 
 
 def parse_size(text: str) -> int:
@@ -75,5 +88,7 @@ def parse_size(text: str) -> int:
     """
     found = _SIZE.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no size: a number of bytes, or one with k, M, G or T")
+        raise ValueError(
+            f"{text!r} is no size: give a whole number of bytes, or of k, M, G, T: 500M"
+        )
     return int(found[1]) * _UNITS[found[2]]

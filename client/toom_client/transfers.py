@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 READS_PER_TURN: Final = 16  # reads, each of a batch at best, before the timers are looked at again
 ROUNDS: Final = 4  # of quanta between two looks at the socket; each look costs as much as one
 MAX_FROM_ONE: Final = 256  # transfers announced for one presenter at a time; 30 s of a UPD a tenth
+SWEPT_EVERY: Final = 600.0  # seconds; unfinished data outlives its day by no more than that
 LAST_WORDS: Final = 1.0  # seconds that `close` spends on telling the peers
 
 Transfer: TypeAlias = "Presenting | Listening"
@@ -114,7 +115,7 @@ class Transfers:
         self._closing_until: float | None = None
         self._closed = False
         self._meters: dict[Transfer, Meter] = {}
-        self._measure_at = 0.0
+        self._measure_at = self._sweep_at = 0.0
         self._progress: tuple[Progress, ...] = ()  # replaced as a whole, so any thread may read it
         self._strays = 0  # datagrams that belong to no transfer
         self._thread = threading.Thread(target=self._run, name="transfers", daemon=True)
@@ -126,6 +127,7 @@ class Transfers:
     def start(self) -> None:
         """Begin; unfinished data older than a day is removed first."""
         files.sweep(self._directory)
+        self._sweep_at = self._clock() + SWEPT_EVERY
         self._thread.start()
 
     def expect(self, ticket: Ticket) -> None:
@@ -285,7 +287,7 @@ class Transfers:
         self._datagrams.flush()
         self._serve()
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         """Seconds to wait for something to happen."""
         if self._datagrams.waits:
             return 0.1
@@ -294,7 +296,7 @@ class Transfers:
             times.append(self._measure_at)
         if self._closing_until is not None:
             times.append(self._closing_until)
-        return max(0.0, min(times) - self._clock()) if times else None
+        return max(0.0, min([self._sweep_at, *times]) - self._clock())
 
     def _read(self) -> None:
         """Take what has come, batch by batch."""
@@ -338,6 +340,9 @@ class Transfers:
                 self._forget(transfer)
         if now >= self._measure_at:
             self._measure(now)
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEPT_EVERY
+            self._worker.submit(files.sweep, self._directory)
 
     def _measure(self, now: float) -> None:
         """Look how far everybody has come, and have traces written now and then."""

@@ -17,6 +17,8 @@ MAX_SHOWN_NAME: Final = 60  # characters of a refused name that a terminal is sh
 # Cc: control characters; Zl, Zp: separators that a terminal may take for a new line; Cs: lone
 # surrogates, which are what the operating system's invalid UTF-8 becomes in Python.
 _FORBIDDEN_CATEGORIES: Final = frozenset({"Cc", "Zl", "Zp", "Cs"})
+# Controls of writing direction: with them a name can be shown as quite another one (UAX 9).
+_DIRECTIONS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class NameFault(enum.Enum):
@@ -41,7 +43,9 @@ def fault_in(name: str, *, max_size: int = MAX_NAME_SIZE) -> NameFault | None:
     """
     if not name:
         return NameFault.EMPTY
-    if any(unicodedata.category(character) in _FORBIDDEN_CATEGORIES for character in name):
+    if any(unicodedata.category(each) in _FORBIDDEN_CATEGORIES for each in name):
+        return NameFault.CONTROL
+    if not _DIRECTIONS.isdisjoint(name):
         return NameFault.CONTROL
     if "/" in name:
         return NameFault.SLASH

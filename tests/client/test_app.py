@@ -57,6 +57,19 @@ def test_a_port_out_of_range(tmp_path: Path, ports: tuple[str, str]) -> None:
     assert "between 1 and 65535" in line
 
 
+def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    client = [*CLIENT, "127.0.0.1", "4000", free_udp_port()]
+    script = 'rmdir "$PWD"; exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *client], cwd=gone, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line == "Cannot use the working directory: No such file or directory"
+
+
 @pytest.mark.parametrize("package", NEEDED)
 def test_a_missing_package_is_named_with_what_helps(package: str) -> None:
     """CONTRACT: one line that names the package and the make verb."""

@@ -72,6 +72,19 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
     assert open_for_sending(tmp_path, "a.mp4") == "a.mp4 cannot be read: Permission denied"
 
 
+def test_what_the_kernel_makes_up_is_no_film_of_no_bytes(tmp_path: Path) -> None:
+    (tmp_path / "version").symlink_to("/proc/version")
+    told = open_for_sending(tmp_path, "version")
+    assert told == "version is not a regular file: it has no size"
+
+
+def test_an_empty_file_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
+    file = open_for_sending(tmp_path, "a.mp4")
+    assert isinstance(file, OpenedFile)
+    file.close()
+
+
 CHUNK = 10  # bytes; a block has 450
 
 
@@ -284,6 +297,23 @@ def test_two_clients_in_one_directory_do_not_share_what_is_unfinished(tmp_path: 
     other.commit()
     other.discard()
     assert (tmp_path / "Yoda_a.mp4").read_bytes()[:5] == b"other"
+
+
+def test_another_try_needs_no_more_room_than_what_is_missing(small_disk: Path) -> None:
+    content = random.Random(7).randbytes(450 * 1800)  # most of the disk
+    left_behind(small_disk, content, 1500)
+    file = prepared(small_disk, len(content))
+    assert len(file.leaves) == 1500 * 32
+    file.discard()
+
+
+def test_what_is_older_than_a_day_is_not_gone_on_with(tmp_path: Path) -> None:
+    left_behind(tmp_path, CONTENT, 5)
+    for path in (tmp_path / HIDDEN).iterdir():
+        os.utime(path, (time.time() - KEPT - 60,) * 2)
+    file = prepared(tmp_path, len(CONTENT))
+    assert file.leaves == b""
+    file.discard()
 
 
 def test_records_are_swept_too(tmp_path: Path) -> None:

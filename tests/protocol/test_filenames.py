@@ -42,6 +42,7 @@ def test_bare_names(name: str) -> None:
         ("a\x7f", NameFault.CONTROL),
         ("a\x9b", NameFault.CONTROL),
         ("a\u2028b", NameFault.CONTROL),
+        ("a\u202e4pm.exe", NameFault.CONTROL),
         ("a\udcff", NameFault.CONTROL),
         ("x" * 201, NameFault.TOO_LONG),
         ("ä" * 101, NameFault.TOO_LONG),
