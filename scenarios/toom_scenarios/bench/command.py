@@ -48,14 +48,14 @@ def add_bench(verbs: Any, jobs: Callable[[str], int]) -> None:
         metavar="docker|local",
         help="where hosts come from; default: docker when an engine answers, else local",
     )
-    suite.add_argument("--rounds", type=_count(MOST_ROUNDS), default=ROUNDS, metavar="N")
+    _add_rounds(suite, ROUNDS)
     suite.add_argument("--jobs", type=jobs, default=0, metavar="N|auto")
     suite.add_argument("--json", action="store_true", help="the figures as JSON on stdout")
     suite.set_defaults(act=_suite)
     server = kinds.add_parser(
         "server", help="speed against Redis, memory, reading, starts, log-outs, fairness"
     )
-    server.add_argument("--rounds", type=_count(MOST_ROUNDS), default=SERVER_ROUNDS, metavar="N")
+    _add_rounds(server, SERVER_ROUNDS)
     server.add_argument(
         "--only",
         type=_part,
@@ -70,9 +70,7 @@ def add_bench(verbs: Any, jobs: Callable[[str], int]) -> None:
     transfer = kinds.add_parser(
         "transfer", help="a file from terminal to terminal, against TCP, TLS, QUIC and UFTP"
     )
-    transfer.add_argument(
-        "--rounds", type=_count(MOST_ROUNDS), default=TRANSFER_ROUNDS, metavar="N"
-    )
+    _add_rounds(transfer, TRANSFER_ROUNDS)
     transfer.add_argument(
         "--only",
         choices=TRANSFERS,
@@ -96,6 +94,17 @@ def add_bench(verbs: Any, jobs: Callable[[str], int]) -> None:
     )
     _add_common(soak)
     soak.set_defaults(act=_soak)
+
+
+def _add_rounds(parser: argparse.ArgumentParser, default: int) -> None:
+    parser.add_argument(
+        "--rounds",
+        type=_count(MOST_ROUNDS),
+        default=default,
+        metavar="N",
+        help="how often everything is measured, one after the other; the medians are told "
+        "(default: %(default)s)",
+    )
 
 
 def _add_common(bench: argparse.ArgumentParser, default: str = "/tmp") -> None:
