@@ -126,8 +126,8 @@ def _look_for_packages() -> None:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="toom-client",
-        description="A seat in a conference of Toom. Files that come, as NAME_file, and go are those of the "
-        "directory it is started in.",
+        description="A seat in a conference of Toom. Files that come, as NAME_file, and those that "
+        "go lie in the directory it is started in.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
