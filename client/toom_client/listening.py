@@ -21,7 +21,8 @@ from toom_client.rules import Rules
 from toom_client.tickets import Address, Ticket
 from toom_protocol import filenames
 from toom_protocol.errors import MalformedPacket
-from toom_protocol.transfer import audience
+from toom_protocol.transfer import events as told
+from toom_protocol.transfer.audience import Audience, Phase
 from toom_protocol.transfer.frames import Offer
 from toom_protocol.transfer.halves import HALVES, HalfOpener
 from toom_protocol.transfer.hello import AudienceHandshake
@@ -101,7 +102,7 @@ class Listening:
         self._chunk_size = 0
         self._leaves: dict[int, bytes] = {}  # of blocks that are whole behind one that is not
         self._noted = 0  # blocks from the first one on of which the file knows that they are here
-        self._engine = audience.Audience(now=now, paths=Paths(peer, draw=fresh_challenge))
+        self._engine = Audience(now=now, paths=Paths(peer, draw=fresh_challenge))
         self._begin_trace = begin_trace
         self.trace: TraceFile | None = None
 
@@ -119,7 +120,7 @@ class Listening:
     @property
     def expecting(self) -> bool:
         """Whether nobody has come yet."""
-        return self._engine.phase is audience.Phase.EXPECTING
+        return self._engine.phase is Phase.EXPECTING
 
     @property
     def receiving(self) -> bool:
@@ -258,37 +259,37 @@ class Listening:
             if self.trace is not None:
                 self._note_event(self.trace, event)
             match event:
-                case audience.Offered(offer):
+                case told.Offered(offer):
                     self._open(offer)
-                case audience.Resumed(blocks):
+                case told.Resumed(blocks):
                     self._resume(blocks)
-                case audience.Whole():
+                case told.Whole():
                     self._engine.digested(self._tree.root(), now=self._clock())
-                case audience.Verified():
+                case told.Verified():
                     if self._file is not None:
                         self._work(self._file.commit, self._stored)
-                case audience.Received():
+                case told.Received():
                     name = self._engine.offer.filename if self._engine.offer else ""
                     self.drop()
                     yield Received(name, self._presenter)
-                case audience.Failed(reason, refused):
+                case told.Failed(reason, refused):
                     self.drop(keep=reason in _WORTH_ANOTHER_TRY)
                     name = filenames.shown(refused.filename) if refused else "a file"
                     yield ReceiveFailed(name, self._presenter, phrase(reason))
-                case audience.Expired():
+                case told.Expired():
                     pass
 
-    def _note_event(self, trace: TraceFile, event: audience.Event) -> None:
+    def _note_event(self, trace: TraceFile, event: told.AudienceEvent) -> None:
         match event:
-            case audience.Offered(offer):
+            case told.Offered(offer):
                 trace.offer(offer.filename, offer.size)
-            case audience.Resumed(blocks):
+            case told.Resumed(blocks):
                 trace.resumed(blocks)
-            case audience.Verified():
+            case told.Verified():
                 trace.verified(len(self._tree.leaves) // LEAF_SIZE)
-            case audience.Received():
+            case told.Received():
                 trace.ended(None)
-            case audience.Failed(reason):
+            case told.Failed(reason):
                 trace.ended(reason)
             case _:
                 pass
@@ -357,13 +358,13 @@ class Listening:
     def count(self) -> Count | None:
         """How far the file has come; None before it is offered, and once that is settled."""
         offer = self._engine.offer
-        if offer is None or self._file is None or self._engine.phase is audience.Phase.ENDED:
+        if offer is None or self._file is None or self._engine.phase is Phase.ENDED:
             return None
         done = min(self._engine.chunks.contiguous * self._engine.chunk_size, offer.size)
         return Count(Direction.RECEIVING, self._presenter, offer.filename, done, offer.size, 0)
 
     def give_up(self, *, now: float, reason: Reason = Reason.GIVEN_UP) -> None:
-        if self._engine.phase is not audience.Phase.EXPECTING:
+        if self._engine.phase is not Phase.EXPECTING:
             self._engine.abort(reason, now=now)
 
     def deadline(self) -> float:

@@ -17,6 +17,7 @@ from toom_client.reports import Report, SendFailed, Uploaded, phrase
 from toom_client.tickets import Address, Ticket
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer.congestion import CONTROLLERS, DEFAULT
+from toom_protocol.transfer.events import Delivered, Failed, Resumable
 from toom_protocol.transfer.frames import CHALLENGE_SIZE, Offer
 from toom_protocol.transfer.halves import HalfSealer
 from toom_protocol.transfer.hello import PresenterHandshake
@@ -33,7 +34,7 @@ from toom_protocol.transfer.packets import (
 )
 from toom_protocol.transfer.paths import Paths
 from toom_protocol.transfer.patience import Control
-from toom_protocol.transfer.presenter import Delivered, Failed, Phase, Presenter, Resumable
+from toom_protocol.transfer.presenter import Phase, Presenter
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.sealing import ControlSeal, DataSealer
 from toom_protocol.transfer.tree import LEAF_SIZE, LeafMaker, Tree, digest_of
@@ -210,7 +211,7 @@ class Presenting:
         self.trace, self._begin_trace = begin(now), None
         if self.trace is not None:
             self.trace.offer(self._filename, self._size)
-            self._engine.recovery = self.trace.recovery(now=now)  # it holds nothing so far
+            self._engine.sending.recovery = self.trace.recovery(now=now)  # it holds nothing so far
 
     def _send_run(self, run: DataRun, send: Send, peer: Address, now: float) -> None:
         if self._file is None or self._data is None:  # the engine sends no data once it has ended
@@ -222,7 +223,7 @@ class Presenting:
         self._file.read_into(content, start)
         if self.trace is not None:
             self.trace.data_sent(run.packet_number, run.chunk, run.count, length, now=now)
-        if self._engine.halving and self._halves is not None:
+        if self._engine.sending.halving and self._halves is not None:
             for halves in self._halves.seal(run.packet_number, run.chunk, content):
                 send(halves, self._halves.datagram_size, peer)
         else:
@@ -292,7 +293,7 @@ class Presenting:
         """How far the file has come; None once that is settled."""
         if self._engine.phase is Phase.ENDED:
             return None
-        done = min(self._engine.arrived * self._engine.chunk_size, self._size)
+        done = min(self._engine.sending.arrived * self._engine.chunk_size, self._size)
         return Count(
             Direction.SENDING, self._audience, self._filename, done, self._size, self._resent
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from toom_protocol.errors import MalformedPacket
-from toom_protocol.transfer import audience as audience_engine
+from toom_protocol.transfer import events
 from toom_protocol.transfer.audience import Audience
 from toom_protocol.transfer.congestion import RateBased
 from toom_protocol.transfer.frames import Offer
@@ -201,7 +201,7 @@ class Pair:
     def _serve_presenter(self) -> None:
         now, network = self.now, self.network
         while self.presenter_lives and not self.presenter.over(now=now):
-            if not self._digested and self.presenter.next_chunk == len(self.written):
+            if not self._digested and self.presenter.sending.next_chunk == len(self.written):
                 self._digested = True
                 self.presenter.digested(self.digest, now=now)
             if self.presenter.deadline() > now:
@@ -232,12 +232,12 @@ class Pair:
             if not self.shell_answers:
                 continue
             match event:
-                case audience_engine.Offered():
+                case events.Offered():
                     self.audience.accept(LARGEST_CHUNK, now=self.now)
-                case audience_engine.Whole():
+                case events.Whole():
                     found = self.digest if self.digest_found is None else self.digest_found
                     self.audience.digested(found, now=self.now)
-                case audience_engine.Verified():
+                case events.Verified():
                     self.audience.stored(now=self.now)
                 case _:
                     self.ended_at["audience"] = self.now

@@ -146,7 +146,7 @@ class HostileAudience(Hostile):
     def check(self) -> None:
         """What must hold."""
         engine = self.presenter.presenting._engine
-        recovery = engine.recovery
+        recovery = engine.sending.recovery
         out = sum(run.end - run.start for run in recovery._runs)
         assert recovery.in_flight == out >= 0
         assert len(recovery.retransmit) <= len(self.content) // SMALLEST_CHUNK + 64

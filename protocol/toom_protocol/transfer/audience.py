@@ -11,38 +11,15 @@ import enum
 import hmac
 import math
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
-from toom_protocol.filenames import fault_in
+from toom_protocol.transfer import events
+from toom_protocol.transfer.acceptance import Acceptance, reason_against
 from toom_protocol.transfer.chunks import ChunkMap
-from toom_protocol.transfer.frames import (
-    DIGEST_BLAKE3_TREE,
-    SUITE_AES_256_GCM,
-    VERSION,
-    Abort,
-    Accept,
-    Ack,
-    Done,
-    End,
-    Fin,
-    Frame,
-    Offer,
-    Ping,
-    Refuse,
-    Skip,
-    Skipped,
-)
-from toom_protocol.transfer.packets import (
-    BATCH,
-    MAX_NUMBER,
-    SMALLEST_CHUNK,
-    PacketType,
-    chunks_in,
-)
+from toom_protocol.transfer.frames import Abort, Done, End, Fin, Frame, Offer, Ping, Refuse, Skip
+from toom_protocol.transfer.packets import BATCH, MAX_NUMBER, PacketType, chunks_in
 from toom_protocol.transfer.paths import NOWHERE, Address, Paths
 from toom_protocol.transfer.patience import (
-    KEEP_ALIVE,
     LINGER,
     LINGER_AFTER_END,
     LINGER_TO_THE_DEAD,
@@ -51,13 +28,11 @@ from toom_protocol.transfer.patience import (
     Farewell,
     LastWord,
 )
-from toom_protocol.transfer.ranges import PacketRanges
 from toom_protocol.transfer.reasons import Reason
+from toom_protocol.transfer.receipts import Receipts
+from toom_protocol.transfer.speaking import Speaker
 
 EXPECTATION: Final = 30.0  # seconds that the server's notice is valid for
-ACK_EVERY: Final = 16  # packets
-ACK_DELAY: Final = 0.004  # seconds
-ACK_INTERVAL: Final = 0.001  # seconds between two, so that jitter does not cause one per packet
 
 
 class Phase(enum.Enum):
@@ -69,51 +44,6 @@ class Phase(enum.Enum):
     VERIFYING = enum.auto()
     STORING = enum.auto()
     ENDED = enum.auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """The presenter's offer is in order: the shell calls `accept` or `refuse`."""
-
-    offer: Offer
-
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    """The first blocks of an earlier try are the file's, as many as this: the rest comes now."""
-
-    blocks: int
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """All chunks are here: the shell calls `digested`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """The digests agree: the shell makes the file durable, renames it and calls `stored`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """The file stands under its name, and the presenter is being told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expired:
-    """Nobody came: the expectation is dropped in silence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The transfer is over without the file."""
-
-    reason: Reason
-    offer: Offer | None
-
-
-Event = Offered | Resumed | Whole | Verified | Received | Expired | Failed
 
 
 class Audience:
@@ -130,30 +60,25 @@ class Audience:
         self.receive_buffer = 0
         """Bytes of kernel buffer that this transfer may count on; told in each answer."""
         self.chunks = ChunkMap(0)
-        self.chunk_size = 0
-        """Bytes of the file in a chunk; settled by `accept`."""
-        self._blocks = 0  # that are here of an earlier try
-        self._blocks_digest = b""
-        self._skipped: int | None = None  # how many of them are the file's; None: not known
-        self._skip_asked = False
         self.offer: Offer | None = None
-        self._events: deque[Event] = deque()
-        self._packet_number = 0
+        self._acceptance = Acceptance()
+        self._events: deque[events.AudienceEvent] = deque()
+        self._speaker = Speaker(PacketType.AUDIENCE_CONTROL, now=now)
+        self._receipts = Receipts(self._speaker, now=now)
         self._newest_hello = -1
         self._newest_control = -1
         self._knows = False  # the presenter has our answer: it has sent something sealed
         self._heard = now
-        self._spoke = now
         self._expires = now + EXPECTATION
-        self._ranges = PacketRanges()
-        self._unacknowledged = 0
-        self._ack_due = math.inf
-        self._newest_arrival = now
-        self._echo: tuple[int, float] | None = None  # the offer to answer, and when it came
         self._digest: bytes | None = None
         self._farewell: Farewell | None = None
 
-    def next_event(self) -> Event | None:
+    @property
+    def chunk_size(self) -> int:
+        """Bytes of the file in a chunk; settled by `accept`."""
+        return self._acceptance.chunk_size
+
+    def next_event(self) -> events.AudienceEvent | None:
         """What has happened, oldest first; None when there is nothing more to tell."""
         return self._events.popleft() if self._events else None
 
@@ -172,7 +97,7 @@ class Audience:
             self._newest_hello = packet_number
             self._heard = now
         if not self._knows:
-            self._ack_due = min(self._ack_due, max(now, self._spoke + ACK_INTERVAL))
+            self._receipts.ask(now)
             self._on_offer(offer, packet_number, now)
 
     def receive(
@@ -186,7 +111,7 @@ class Audience:
         """Take a control datagram of the presenter; one that is late or came before is ignored."""
         if packet_number <= self._newest_control or packet_number >= MAX_NUMBER:
             return  # the largest number has no end that an acknowledgement could name
-        newest = packet_number >= self._ranges.end
+        newest = packet_number >= self._receipts.end
         self.paths.hear(frames, source, newest=newest, now=now)
         self._newest_control = packet_number
         self._heard = now
@@ -194,16 +119,15 @@ class Audience:
         if self._farewell is not None:
             self._farewell.hear(frames, now=now)
             return
-        self._note_arrival(packet_number, 1, now)
-        self._ack_due = min(self._ack_due, max(now, self._spoke + ACK_INTERVAL))
+        self._receipts.take_control(packet_number, now=now)
         for frame in frames:
             match frame:
                 case Fin(digest):
                     self._on_fin(digest)
-                case Skip(blocks):
-                    self._on_skip(blocks)
+                case Skip():
+                    self._on_skip(frame)
                 case Abort(reason):
-                    self._end(Failed(reason, self.offer), End(), LINGER_AFTER_END, now)
+                    self._end(events.Failed(reason, self.offer), End(), LINGER_AFTER_END, now)
                 case _:
                     pass  # a ping has been heard; the rest is not for an audience
 
@@ -224,26 +148,18 @@ class Audience:
         if self._farewell is not None:
             self._farewell.hear_data(now=now)
             return []
-        if self.phase is not Phase.RECEIVING or chunk + count > self.chunks.total:
-            return []
-        if self._skipped is None:  # nobody sends before it is settled what need not be sent
+        if not self._is_open or chunk + count > self.chunks.total:
             return []
         if packet_number + count > MAX_NUMBER:
             return []
         self._knows = True
-        expected = self._ranges.end or packet_number  # where the numbers of data begin
+        expected = self._receipts.end or packet_number  # where the numbers of data begin
         if source != self.paths.address and packet_number >= expected:
             self.paths.see(source, now=now)
         pieces = self.chunks.add(chunk, count)
         if pieces or packet_number >= expected:  # a replay of old packets is no sign of life
             self._heard = now
-        self._note_arrival(packet_number, count, now)
-        self._unacknowledged += count
-        if packet_number != expected:
-            due = max(now, self._spoke + ACK_INTERVAL)
-        else:
-            due = now if self._unacknowledged >= ACK_EVERY else now + ACK_DELAY
-        self._ack_due = min(self._ack_due, due)
+        self._receipts.take_run(packet_number, count, now=now)
         self._look_whether_whole()
         return pieces
 
@@ -256,15 +172,13 @@ class Audience:
         """
         if self.phase is Phase.OFFERED and self.offer is not None:
             self.phase = Phase.RECEIVING
-            self.chunk_size = chunk_size
-            self._blocks, self._blocks_digest = blocks, digest
-            self._skipped = None if blocks else 0
+            self._acceptance.grant(chunk_size, blocks, digest)
             self.chunks = ChunkMap(chunks_in(self.offer.size, chunk_size))
-            self._ack_due = now
+            self._receipts.due = now
 
     def refuse(self, reason: Reason, *, now: float) -> None:
         """The shell does not want the file; `Failed` follows."""
-        self._end(Failed(reason, self.offer), Refuse(reason), LINGER, now)
+        self._end(events.Failed(reason, self.offer), Refuse(reason), LINGER, now)
 
     def digested(self, digest: bytes, *, now: float) -> None:
         """Compare the digest of what was written with the presenter's (PROTOCOL 5.7)."""
@@ -272,19 +186,19 @@ class Audience:
             return
         if self._digest is not None and hmac.compare_digest(digest, self._digest):
             self.phase = Phase.STORING
-            self._events.append(Verified())
+            self._events.append(events.Verified())
         else:
             self.abort(Reason.DIGEST_MISMATCH, now=now)
 
     def stored(self, *, now: float) -> None:
         """The file stands under its name; the presenter is told until it says that it knows."""
         if self.phase is Phase.STORING:
-            self._end(Received(), Done(), LINGER, now)
+            self._end(events.Received(), Done(), LINGER, now)
 
     def abort(self, reason: Reason, *, now: float) -> None:
         """Give up; the presenter is told, and `Failed` follows."""
         linger = LINGER_TO_THE_DEAD if reason is Reason.PEER_GONE else LINGER
-        self._end(Failed(reason, self.offer), Abort(reason), linger, now)
+        self._end(events.Failed(reason, self.offer), Abort(reason), linger, now)
 
     def over(self, *, now: float) -> bool:
         """Whether the engine may be forgotten."""
@@ -307,68 +221,51 @@ class Audience:
             return 0.0
         if self._farewell is not None:
             return self._farewell.deadline()
-        return min(self._heard + SILENCE, self._spoke + KEEP_ALIVE, self._ack_due)
+        return min(self._heard + SILENCE, self._speaker.ping_due, self._receipts.due)
 
     def poll(self, *, now: float) -> list[Control]:
         """What to send now."""
-        words = [
-            self._control((word.frame,), self._spoke, word.address) for word in self.paths.words()
-        ]
+        words = [self._speaker.say_to(word.address, word.frame) for word in self.paths.words()]
         return words + self._poll(now)
 
     def _poll(self, now: float) -> list[Control]:
         if self.phase is Phase.EXPECTING:
             if now >= self._expires:
-                self._events.append(Expired())
+                self._events.append(events.Expired())
             return []
         if self._farewell is None and now >= self._heard + SILENCE:
             self.abort(Reason.PEER_GONE, now=now)
         if self._farewell is not None:
             word = self._farewell.word_at(now=now)
-            return [] if word is None else [self._control((word,), now)]
-        if self._ack_due > now and self._spoke + KEEP_ALIVE > now:
+            return [] if word is None else [self._speaker.say(word, now=now)]
+        if self._receipts.due > now and self._speaker.ping_due > now:
             return []
-        self._ack_due = math.inf
+        self._receipts.due = math.inf
         if self.phase is Phase.OFFERED:
-            return [self._control((Ping(),), now)]
-        return [self._control(self._answer(now), now)]
+            return [self._speaker.say(Ping(), now=now)]
+        return [self._speaker.say(*self._answer(now), now=now)]
 
-    def _answer(self, now: float) -> tuple[Frame, ...]:
-        self._unacknowledged = 0
-        delay = now - self._newest_arrival
-        credit, buffer = self.chunks.credit, self.receive_buffer
-        answer: list[Frame] = [Ack(delay, credit, buffer, self._ranges.newest_first())]
-        if self._skip_asked and self._skipped is not None:
-            self._skip_asked = False
-            answer.insert(0, Skipped(self._skipped))
-        if self._echo is not None:
-            echo, arrival = self._echo
-            self._echo = None
-            had = self._blocks, self._blocks_digest
-            accept = Accept(echo, now - arrival, credit, buffer, self.chunk_size, *had)
-            answer.insert(0, accept)
-        return tuple(answer)
+    def _answer(self, now: float) -> list[Frame]:
+        limits = self.chunks.credit, self.receive_buffer
+        owed = self._acceptance.frames(*limits, now=now)
+        return [*owed, self._receipts.acknowledge(*limits, now=now)]
 
     def _on_offer(self, offer: Offer, packet_number: int, now: float) -> None:
-        self._echo = (packet_number, now)
+        self._acceptance.ask(packet_number, now=now)
         if self.phase is not Phase.EXPECTING:
             return
         self.offer = offer
         self.phase = Phase.OFFERED
-        fault = _fault_in(offer)
+        fault = reason_against(offer)
         if fault is None:
-            self._events.append(Offered(offer))
+            self._events.append(events.Offered(offer))
         else:
             self.refuse(fault, now=now)
 
-    def _on_skip(self, blocks: int) -> None:
-        if self.phase is not Phase.RECEIVING or blocks > self._blocks:
-            return
-        self._skip_asked = True
-        if self._skipped is None:
-            self._skipped = blocks
-            self.chunks.skip(blocks * BATCH)
-            self._events.append(Resumed(blocks))
+    def _on_skip(self, skip: Skip) -> None:
+        if self.phase is Phase.RECEIVING and self._acceptance.hear(skip):
+            self.chunks.skip(skip.blocks * BATCH)
+            self._events.append(events.Resumed(skip.blocks))
             self._look_whether_whole()
 
     def _on_fin(self, digest: bytes) -> None:
@@ -377,37 +274,17 @@ class Audience:
         self._look_whether_whole()
 
     def _look_whether_whole(self) -> None:
-        is_settled = self.phase is Phase.RECEIVING and self._skipped is not None
-        if is_settled and self.chunks.whole and self._digest is not None:
+        if self._is_open and self.chunks.whole and self._digest is not None:
             self.phase = Phase.VERIFYING
-            self._events.append(Whole())
+            self._events.append(events.Whole())
 
-    def _note_arrival(self, packet_number: int, count: int, now: float) -> None:
-        if packet_number >= self._ranges.end:
-            self._newest_arrival = now
-        self._ranges.add(packet_number, packet_number + count)
+    @property
+    def _is_open(self) -> bool:
+        """Whether chunks may come: nobody sends before it is settled what need not be sent."""
+        return self.phase is Phase.RECEIVING and self._acceptance.skipped is not None
 
-    def _control(
-        self, frames: tuple[Frame, ...], now: float, address: Address | None = None
-    ) -> Control:
-        self._packet_number += 1
-        self._spoke = now
-        return Control(PacketType.AUDIENCE_CONTROL, self._packet_number - 1, frames, address)
-
-    def _end(self, event: Event, word: LastWord, linger: float, now: float) -> None:
+    def _end(self, event: events.AudienceEvent, word: LastWord, linger: float, now: float) -> None:
         if self.phase is not Phase.ENDED:
             self.phase = Phase.ENDED
             self._events.append(event)
             self._farewell = Farewell(word, now=now, linger=linger)
-
-
-def _fault_in(offer: Offer) -> Reason | None:
-    """Why an offer cannot be taken, whatever the audience's disk says (PROTOCOL 5.3)."""
-    known = (offer.version, offer.digest, offer.suite)
-    if known != (VERSION, DIGEST_BLAKE3_TREE, SUITE_AES_256_GCM):
-        return Reason.UNSUPPORTED
-    if chunks_in(offer.size, SMALLEST_CHUNK) > MAX_NUMBER:
-        return Reason.TOO_LARGE
-    if fault_in(offer.filename) is not None:
-        return Reason.BAD_NAME
-    return None

@@ -1,6 +1,6 @@
 """Whether the path has begun to lose whatever is long (PROTOCOL 5.13).
 
-Belongs here: noticing it. Does not: what is done then (presenter), how long datagrams are at the
+Belongs here: noticing it. Does not: what is done then (sending), how long datagrams are at the
 beginning (hello).
 
 Source: RFC 8899 4.3 (black hole detection), 5.2 (states).

@@ -206,14 +206,14 @@ class Trace:
         if now < self._metrics_due or not presenter.chunk_size:
             return
         self._metrics_due = now + METRICS_INTERVAL
-        rtt, congestion = presenter.recovery.rtt, presenter.congestion
+        rtt, congestion = presenter.sending.recovery.rtt, presenter.sending.congestion
         datagram = presenter.chunk_size + OVERHEAD
-        in_flight = presenter.recovery.in_flight
+        in_flight = presenter.sending.recovery.in_flight
         self._write(
             f"{self._head('recovery:metrics_updated', now)}{{"
             f'"smoothed_rtt":{rtt.smoothed * 1e3:.3f},"min_rtt":{rtt.minimum * 1e3:.3f},'
             f'"latest_rtt":{rtt.latest * 1e3:.3f},"rtt_variance":{rtt.variation * 1e3:.3f},'
-            f'"pto_count":{presenter.recovery.probes},'
+            f'"pto_count":{presenter.sending.recovery.probes},'
             f'"congestion_window":{congestion.window * datagram},'
             f'"bytes_in_flight":{in_flight * datagram},"packets_in_flight":{in_flight},'
             f'"pacing_rate":{int(congestion.pacing_rate * datagram * 8)}}}}}\n'

@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from toom_protocol.transfer.audience import (
-    Audience,
+from toom_protocol.transfer.audience import Audience, Phase
+from toom_protocol.transfer.events import (
     Expired,
     Failed,
     Offered,
-    Phase,
     Received,
     Verified,
     Whole,

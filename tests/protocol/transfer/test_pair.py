@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.doubles.link import BytePair, Faults, Pair
-from toom_protocol.transfer import audience, presenter
+from toom_protocol.transfer import events
 from toom_protocol.transfer.packets import LARGEST_CHUNK
 from toom_protocol.transfer.patience import SILENCE
-from toom_protocol.transfer.presenter import BUFFER_PER_PACKET
 from toom_protocol.transfer.reasons import Reason
+from toom_protocol.transfer.sending import BUFFER_PER_PACKET
 
 MEGABYTE = 1_000_000
 ROUGH = {"reorder": 0.02, "duplicate": 0.02}
@@ -24,15 +24,15 @@ arrived = pytest.mark.parametrize("seed", range(4))
 
 
 def assert_arrived(pair: Pair) -> None:
-    assert pair.presenter_events == [presenter.Delivered()]
-    assert pair.audience_events[-1] == audience.Received()
+    assert pair.presenter_events == [events.Delivered()]
+    assert pair.audience_events[-1] == events.Received()
     assert set(pair.written) <= {1}, "a chunk was not written exactly once"
 
 
 def failures(pair: Pair) -> tuple[Reason, Reason]:
     sent, received = pair.presenter_events[-1], pair.audience_events[-1]
-    assert isinstance(sent, presenter.Failed)
-    assert isinstance(received, audience.Failed)
+    assert isinstance(sent, events.Failed)
+    assert isinstance(received, events.Failed)
     return sent.reason, received.reason
 
 
@@ -87,7 +87,7 @@ def test_a_small_receive_buffer_bounds_what_is_out() -> None:
 
     def look(pair: Pair) -> None:
         nonlocal most
-        most = max(most, pair.presenter.recovery.in_flight - int(pair.control.pipe))
+        most = max(most, pair.presenter.sending.recovery.in_flight - int(pair.control.pipe))
 
     pair.on_step = look
     assert_arrived(pair.run())
@@ -148,12 +148,12 @@ def test_a_peer_that_vanishes_ends_the_transfer(who: str, moment: float) -> None
 
     pair = Pair(5 * MEGABYTE, 3, Faults(rate=3000), on_step=vanish).run()
     other = "audience" if who == "presenter" else "presenter"
-    events = pair.audience_events if other == "audience" else pair.presenter_events
+    told = pair.audience_events if other == "audience" else pair.presenter_events
     if moment == 0.0 and other == "audience":
-        assert events == []  # nobody ever came: nothing to tell
+        assert told == []  # nobody ever came: nothing to tell
         return
-    end = events[-1]
-    assert isinstance(end, presenter.Failed | audience.Failed)
+    end = told[-1]
+    assert isinstance(end, events.Failed)
     assert end.reason in (Reason.PEER_GONE, Reason.NO_ANSWER)
     assert SILENCE <= pair.ended_at[other] <= moment + SILENCE + 0.1
     assert pair.now < moment + 2 * SILENCE + 5
@@ -189,14 +189,14 @@ def test_who_gives_up_tells_the_other(who: str, moment: float, loss: float) -> N
 def test_a_wrong_digest_fails_at_both_ends(loss: float) -> None:
     pair = Pair(50_000, 4, Faults(loss=loss), digest_found=b"x" * 32).run()
     assert failures(pair) == (Reason.DIGEST_MISMATCH, Reason.DIGEST_MISMATCH)
-    assert audience.Verified() not in pair.audience_events
+    assert events.Verified() not in pair.audience_events
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", ".bashrc", "a\nb", "", "x" * 201])
 def test_hostile_names_are_refused_by_the_audience_itself(name: str) -> None:
     pair = Pair(5, 4, filename=name).run()
     assert failures(pair) == (Reason.BAD_NAME, Reason.BAD_NAME)
-    assert not any(isinstance(event, audience.Offered) for event in pair.audience_events)
+    assert not any(isinstance(event, events.Offered) for event in pair.audience_events)
 
 
 def test_a_lost_done_is_said_again() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.doubles.link import Faults, Pair
 from tests.protocol.transfer.test_pair import Sleeper
-from toom_protocol.transfer import audience, presenter
+from toom_protocol.transfer import events
 from toom_protocol.transfer.packets import DataRun
 from toom_protocol.transfer.path_mtu import SIGNS, BlackHole
 
@@ -50,13 +50,13 @@ class HoledPair(Pair):
     mended: float = 1e9
 
     def carry_data(self, run: DataRun) -> None:
-        if self.presenter.halving or not self.hole <= self.now < self.mended:
+        if self.presenter.sending.halving or not self.hole <= self.now < self.mended:
             super().carry_data(run)
 
 
 def arrived(pair: Pair) -> bool:
-    whole = pair.presenter_events == [presenter.Delivered()] and set(pair.written) <= {1}
-    return whole and pair.audience_events[-1] == audience.Received()
+    whole = pair.presenter_events == [events.Delivered()] and set(pair.written) <= {1}
+    return whole and pair.audience_events[-1] == events.Received()
 
 
 @pytest.mark.parametrize("delay", [0.0001, 0.01, 0.1])
@@ -66,10 +66,10 @@ def test_a_path_that_loses_what_is_long_is_survived(hole: float, loss: float, de
     faults = Faults(delay=delay, loss=loss, rate=3000)
     pair = HoledPair(3 * MEGABYTE, 1, faults, hole=hole).run()
     assert arrived(pair)
-    assert pair.presenter.halving
+    assert pair.presenter.sending.halving
     pair = HoledPair(3 * MEGABYTE, 1, faults, hole=hole)
     pair.run(until=hole + 8)
-    assert pair.presenter.halving, "it is noticed long before the silence of 15 s"
+    assert pair.presenter.sending.halving, "it is noticed long before the silence of 15 s"
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -82,7 +82,7 @@ def test_loss_and_outages_are_no_black_hole(loss: float, seed: int) -> None:
     faults = Faults(delay=0.01, rate=3000, loss=loss, reorder=0.05)
     pair = Pair(2 * MEGABYTE, seed, faults, on_step=cut).run()
     assert arrived(pair)
-    assert not pair.presenter.halving
+    assert not pair.presenter.sending.halving
 
 
 @pytest.mark.parametrize("seconds", [0.4, 2.0])
@@ -92,16 +92,16 @@ def test_an_audience_that_stood_still_is_no_black_hole(seconds: float) -> None:
     pair.run(until=0.02)
     pair.sleep(seconds)
     assert arrived(pair.run())
-    assert not pair.presenter.halving
+    assert not pair.presenter.sending.halving
 
 
 def test_the_system_may_say_it_at_once() -> None:
     pair = Pair(3 * MEGABYTE, 1, Faults(delay=0.01, rate=3000))
     pair.presenter.too_long(now=0.0)
-    assert not pair.presenter.halving, "a hello has another way"
+    assert not pair.presenter.sending.halving, "a hello has another way"
     pair.run(until=0.3)
     pair.presenter.too_long(now=pair.now)
-    assert pair.presenter.halving
+    assert pair.presenter.sending.halving
     assert arrived(pair.run())
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.doubles.link import Faults
 from tests.doubles.moving import AUDIENCE, PRESENTER, MovingPair, Sent
-from toom_protocol.transfer import audience, presenter
+from toom_protocol.transfer import events
 from toom_protocol.transfer.audience import Audience
 from toom_protocol.transfer.frames import Challenge, Frame, Offer, Ping, Response
 from toom_protocol.transfer.packets import LARGEST_CHUNK
@@ -143,8 +143,8 @@ def test_a_hello_moves_nobody_who_has_spoken_under_the_keys() -> None:
 
 
 def arrived(pair: MovingPair) -> bool:
-    whole = pair.presenter_events == [presenter.Delivered()] and set(pair.written) <= {1}
-    return whole and pair.audience_events[-1] == audience.Received()
+    whole = pair.presenter_events == [events.Delivered()] and set(pair.written) <= {1}
+    return whole and pair.audience_events[-1] == events.Received()
 
 
 def moving(who: str, moment: float) -> MovingPair:
@@ -168,11 +168,11 @@ def test_the_presenter_begins_afresh_on_another_path() -> None:
     """RFC 9000 9.4: what is known of the old path says nothing of the new one."""
     pair = moving(AUDIENCE, 0.3)
     pair.run(until=0.3)
-    control, recovery = pair.control, pair.presenter.recovery
+    control, recovery = pair.control, pair.presenter.sending.recovery
     assert control.bandwidth > 1000
     assert arrived(pair.run())
     assert pair.control is not control
-    assert pair.presenter.recovery is not recovery
+    assert pair.presenter.sending.recovery is not recovery
 
 
 def test_on_another_path_full_datagrams_are_tried_again() -> None:
@@ -180,7 +180,7 @@ def test_on_another_path_full_datagrams_are_tried_again() -> None:
     pair.run(until=0.2)
     pair.presenter.too_long(now=pair.now)
     assert arrived(pair.run())
-    assert not pair.presenter.halving
+    assert not pair.presenter.sending.halving
 
 
 def test_a_chunk_from_elsewhere_moves_nobody_unless_it_is_the_newest() -> None:
@@ -221,8 +221,8 @@ def test_both_ends_that_move_at_once_have_lost_each_other() -> None:
             pair.moves(PRESENTER, THIRD)
 
     pair = MovingPair(4 * MEGABYTE, 1, LINK, on_step=move).run()
-    assert isinstance(pair.presenter_events[-1], presenter.Failed)
-    assert isinstance(pair.audience_events[-1], audience.Failed)
+    assert isinstance(pair.presenter_events[-1], events.Failed)
+    assert isinstance(pair.audience_events[-1], events.Failed)
 
 
 class Thief:
@@ -323,10 +323,10 @@ def test_wherever_they_go_a_file_is_whole_or_not_there(
     pair = MovingPair(size, seed, faults, on_step=move, thief=thief).run(until=200)
     assert pair.now < 200, "it ends"
     assert set(pair.written) <= {0, 1}
-    ends = [event for event in pair.audience_events if isinstance(event, audience.Received)]
+    ends = [event for event in pair.audience_events if isinstance(event, events.Received)]
     if ends:
         assert set(pair.written) <= {1}
-    if presenter.Delivered() in pair.presenter_events:
+    if events.Delivered() in pair.presenter_events:
         assert ends
     if pair.audience.offer is not None:
-        assert isinstance(pair.audience_events[-1], audience.Received | audience.Failed)
+        assert isinstance(pair.audience_events[-1], events.Received | events.Failed)

@@ -1,6 +1,7 @@
 """PROTOCOL 5.3 to 5.7: decisions of the presenter that a pair of honest engines never needs."""
 
 from toom_protocol.transfer.congestion import RateBased
+from toom_protocol.transfer.events import Delivered, Failed
 from toom_protocol.transfer.frames import (
     Abort,
     Accept,
@@ -13,7 +14,7 @@ from toom_protocol.transfer.frames import (
 )
 from toom_protocol.transfer.packets import LARGEST_CHUNK, MAX_NUMBER, DataRun
 from toom_protocol.transfer.patience import Control
-from toom_protocol.transfer.presenter import Delivered, Failed, Phase, Presenter
+from toom_protocol.transfer.presenter import Phase, Presenter
 from toom_protocol.transfer.reasons import Reason
 
 ACCEPT = Accept(echo=0, delay=0.0, credit=1000, receive_buffer=1 << 20, chunk_size=LARGEST_CHUNK)
@@ -76,27 +77,27 @@ def test_the_first_round_trip_is_that_of_the_offer_answered() -> None:
     engine.poll(now=0.0)
     engine.poll(now=0.1)
     engine.receive(0, (Accept(1, 0.02, 10, 0, LARGEST_CHUNK),), now=0.15)
-    assert round(engine.recovery.rtt.smoothed, 6) == 0.03
+    assert round(engine.sending.recovery.rtt.smoothed, 6) == 0.03
 
 
 def test_an_unknown_echo_is_no_measure() -> None:
     engine = accepted(accept=Accept(77, 0.0, 10, 0, LARGEST_CHUNK))
-    assert engine.recovery.rtt.smoothed == 0.1
+    assert engine.sending.recovery.rtt.smoothed == 0.1
 
 
 def test_no_chunk_is_sent_beyond_the_credit() -> None:
     engine = accepted(accept=Accept(0, 0.0, 5, 1 << 20, LARGEST_CHUNK))
     engine.poll(now=0.01)
     engine.poll(now=0.02)
-    assert engine.next_chunk == 5  # packets 1 to 5; the offer was 0
+    assert engine.sending.next_chunk == 5  # packets 1 to 5; the offer was 0
     engine.receive(1, (Ack(0.0, 7, 1 << 20, ((0, 6),)),), now=0.03)
     engine.receive(2, (Ack(0.0, 6, 1 << 20, ((0, 6),)),), now=0.03)  # never taken back
     engine.poll(now=0.03)
-    assert engine.next_chunk == 7
+    assert engine.sending.next_chunk == 7
     engine.receive(3, (Ack(0.0, 10**9, 1 << 20, ((0, 8),)),), now=0.04)  # nor past the end
     for step in range(20):
         engine.poll(now=0.04 + step / 100)
-    assert engine.next_chunk <= 100
+    assert engine.sending.next_chunk <= 100
 
 
 def test_old_and_repeated_control_is_ignored() -> None:
@@ -111,9 +112,9 @@ def test_old_and_repeated_control_is_ignored() -> None:
 def test_an_acknowledgement_of_what_was_never_sent_is_ignored() -> None:
     engine = accepted()
     engine.poll(now=0.01)
-    before = engine.recovery.in_flight
+    before = engine.sending.recovery.in_flight
     engine.receive(1, (Ack(0.0, 100, 0, ((0, 10**6),)),), now=0.02)
-    assert engine.recovery.in_flight == before
+    assert engine.sending.recovery.in_flight == before
 
 
 def test_done_before_the_digest_was_sent_is_not_believed() -> None:
@@ -164,11 +165,11 @@ def test_a_batch_is_cut_where_a_lost_run_is_longer() -> None:
     )
     engine.poll(now=0.0)
     engine.receive(0, (ACCEPT,), now=0.01)
-    engine.recovery.retransmit.append((0, 150))
+    engine.sending.recovery.retransmit.append((0, 150))
     runs = [item for item in engine.poll(now=0.01) if isinstance(item, DataRun)]
     assert len(runs) == 1
     assert runs[0].chunk == 0
-    assert engine.recovery.retransmit[0] == (runs[0].count, 150 - runs[0].count)
+    assert engine.sending.recovery.retransmit[0] == (runs[0].count, 150 - runs[0].count)
 
 
 def test_an_audience_that_acknowledges_nothing_new_is_not_sent_ever_more() -> None:
@@ -178,8 +179,8 @@ def test_an_audience_that_acknowledges_nothing_new_is_not_sent_ever_more() -> No
         while engine.deadline() <= now:
             engine.poll(now=now)
         engine.receive(number, (Ack(0.0, 100, 1 << 20, ((0, 1),)),), now=now)
-        out = max(out, engine.recovery.in_flight)
-        waiting = max(waiting, sum(count for _, count in engine.recovery.retransmit))
+        out = max(out, engine.sending.recovery.in_flight)
+        waiting = max(waiting, sum(count for _, count in engine.sending.recovery.retransmit))
         now += 0.02
     assert out <= 100
     assert waiting <= 100

@@ -156,7 +156,7 @@ def test_time_never_goes_back(tape: Tape) -> None:
 def presenting(tape: Tape) -> Presenter:
     """A presenter whose offer was accepted after 10 ms, and who has sent for the first time."""
     presenter = Presenter(Offer(10**6, "a.mp4"), now=BEGUN)
-    presenter.recovery = tape.trace.recovery(now=BEGUN)
+    presenter.sending.recovery = tape.trace.recovery(now=BEGUN)
     presenter.poll(now=BEGUN)
     accept = Accept(0, 0.0, 1000, 1 << 22, LARGEST_CHUNK)
     presenter.receive(0, (accept,), now=BEGUN + 0.01)
@@ -171,14 +171,14 @@ def test_metrics_are_in_the_units_of_qlog(tape: Tape) -> None:
     metrics, state = tape.records()
     assert metrics["name"] == "recovery:metrics_updated"
     data = metrics["data"]
-    in_flight = presenter.recovery.in_flight
+    in_flight = presenter.sending.recovery.in_flight
     assert in_flight > 0
     assert [data[key] for key in ("smoothed_rtt", "min_rtt", "latest_rtt")] == [10.0] * 3
     assert data["rtt_variance"] == 5.0
     assert data["packets_in_flight"] == in_flight
     assert data["bytes_in_flight"] == in_flight * LARGEST_DATAGRAM
-    assert data["congestion_window"] == presenter.congestion.window * LARGEST_DATAGRAM
-    rate = presenter.congestion.pacing_rate * LARGEST_DATAGRAM * 8
+    assert data["congestion_window"] == presenter.sending.congestion.window * LARGEST_DATAGRAM
+    rate = presenter.sending.congestion.pacing_rate * LARGEST_DATAGRAM * 8
     assert data["pacing_rate"] == pytest.approx(rate, abs=1)
     assert state["name"] == "recovery:congestion_state_updated"
     assert state["data"] == {"new": "startup"}
