@@ -20,9 +20,9 @@ from typing import Final
 
 from toom_client.files import LEAVES, UNFINISHED, FileFault, hidden_folder, is_too_old
 from toom_client.resuming import Record
+from toom_protocol.transfer.frames import LEAF_SIZE
 from toom_protocol.transfer.packets import BATCH
 from toom_protocol.transfer.reasons import Reason
-from toom_protocol.transfer.tree import LEAF_SIZE
 
 BLOCK: Final = 512  # bytes in which stat(2) counts what a file takes of the disk
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

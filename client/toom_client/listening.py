@@ -23,7 +23,7 @@ from toom_protocol import filenames
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer import events as told
 from toom_protocol.transfer.audience import Audience, Phase
-from toom_protocol.transfer.frames import Offer
+from toom_protocol.transfer.frames import LEAF_SIZE, Offer
 from toom_protocol.transfer.halves import HALVES, HalfOpener
 from toom_protocol.transfer.hello import AudienceHandshake
 from toom_protocol.transfer.noise import KeyPair
@@ -39,7 +39,7 @@ from toom_protocol.transfer.packets import (
 from toom_protocol.transfer.paths import Paths
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.sealing import ControlSeal, DataOpener, OpenedRun
-from toom_protocol.transfer.tree import LEAF_SIZE, Blocks, Tree, digest_of, leaf_of
+from toom_protocol.transfer.tree import Blocks, Tree, digest_of, leaf_of
 
 if TYPE_CHECKING:
     from toom_client.tracing import TraceFile
@@ -100,8 +100,9 @@ class Listening:
         self._tree = Tree(0, 1)
         self._blocks = Blocks(0)
         self._chunk_size = 0
-        self._leaves: dict[int, bytes] = {}  # of blocks that are whole behind one that is not
-        self._noted = 0  # blocks from the first one on of which the file knows that they are here
+        # Blocks from the first one on of which the file knows that they are here, once it is
+        # settled how many there are of an earlier try.
+        self._noted: int | None = None
         self._engine = Audience(now=now, paths=Paths(peer, draw=fresh_challenge))
         self._begin_trace = begin_trace
         self.trace: TraceFile | None = None
@@ -179,6 +180,10 @@ class Listening:
                 kind = PacketType.PRESENTER_CONTROL
                 self.trace.heard(kind, packet_number, frames, len(datagram), now=now)
             self._engine.receive(packet_number, frames, now=now, source=source)
+            try:
+                self._note_proved()
+            except FileFault as fault:
+                self._engine.abort(fault.reason, now=now)
 
     def _meet(self, now: float) -> None:
         keys = self._handshake.keys
@@ -209,17 +214,23 @@ class Listening:
             try:
                 self._file.write(content, first * chunk_size)
                 for block in self._blocks.add(first, count):
-                    self._note(block, self._leaf(block, content, first * chunk_size))
+                    self._note(block, self._leaf(block, content, first * chunk_size), now)
             except FileFault as fault:
                 self._engine.abort(fault.reason, now=now)
                 return
 
-    def _note(self, block: int, leaf: bytes) -> None:
-        """Take a block's leaf, and tell the file of those that follow each other."""
+    def _note(self, block: int, leaf: bytes, now: float) -> None:
+        """Take a block's leaf, and have it compared."""
         self._tree.put(block, leaf)
-        self._leaves[block] = leaf
-        while self._file is not None and self._noted in self._leaves:
-            self._file.note(self._leaves.pop(self._noted))
+        self._engine.hashed(block, leaf, now=now)
+        self._note_proved()
+
+    def _note_proved(self) -> None:
+        """Tell the file of blocks that follow each other and are what the presenter has read."""
+        if self._file is None or self._noted is None:
+            return
+        while self._noted < self._engine.repairs.proved:
+            self._file.note(self._tree.leaf(self._noted))
             self._noted += 1
 
     def _leaf(self, block: int, content: memoryview, offset: int) -> bytes:
@@ -276,7 +287,7 @@ class Listening:
                     self.drop(keep=reason in _WORTH_ANOTHER_TRY)
                     name = filenames.shown(refused.filename) if refused else "a file"
                     yield ReceiveFailed(name, self._presenter, phrase(reason))
-                case told.Expired():
+                case told.Damaged() | told.Expired():
                     pass
 
     def _note_event(self, trace: TraceFile, event: told.AudienceEvent) -> None:
@@ -285,6 +296,8 @@ class Listening:
                 trace.offer(offer.filename, offer.size)
             case told.Resumed(blocks):
                 trace.resumed(blocks)
+            case told.Damaged(block):
+                trace.damaged(block)
             case told.Verified():
                 trace.verified(len(self._tree.leaves) // LEAF_SIZE)
             case told.Received():
@@ -332,6 +345,7 @@ class Listening:
             digest=digest_of(leaves) if leaves else b"",
         )
         self._blocks = Blocks(self._engine.chunks.total)
+        self._noted = None if leaves else 0
         if self.trace is not None:
             self.trace.accepted(chunk_size, now=self._clock())
 

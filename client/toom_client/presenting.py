@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -17,8 +18,8 @@ from toom_client.reports import Report, SendFailed, Uploaded, phrase
 from toom_client.tickets import Address, Ticket
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer.congestion import CONTROLLERS, DEFAULT
-from toom_protocol.transfer.events import Delivered, Failed, Resumable
-from toom_protocol.transfer.frames import CHALLENGE_SIZE, Offer
+from toom_protocol.transfer.events import Delivered, Disputed, Failed, Resumable
+from toom_protocol.transfer.frames import CHALLENGE_SIZE, LEAF_SIZE, Offer
 from toom_protocol.transfer.halves import HalfSealer
 from toom_protocol.transfer.hello import PresenterHandshake
 from toom_protocol.transfer.noise import KeyPair
@@ -37,7 +38,7 @@ from toom_protocol.transfer.patience import Control
 from toom_protocol.transfer.presenter import Phase, Presenter
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.sealing import ControlSeal, DataSealer
-from toom_protocol.transfer.tree import LEAF_SIZE, LeafMaker, Tree, digest_of
+from toom_protocol.transfer.tree import LeafMaker, Tree, digest_of, leaf_of
 
 if TYPE_CHECKING:
     from toom_client.tracing import TraceFile
@@ -106,6 +107,7 @@ class Presenting:
         self._leaves = LeafMaker(self._tree, 0, 1)
         self._next_new = 0  # the chunk that is hashed next
         self._claim: Resumable | None = None  # what the audience says that it has
+        self._disputed: deque[int] = deque()  # blocks that came out wrong there
         self._resent = 0  # packets
         self._engine = Presenter(
             offer,
@@ -179,6 +181,8 @@ class Presenting:
         """Send what is to be sent now."""
         if self._claim is not None:
             self._check_claim(self._claim, now)
+        while self._disputed:
+            self._look_again(self._disputed.popleft(), now)
         peer = self._engine.paths.address
         for item in self._engine.poll(now=now):
             if isinstance(item, DataRun):
@@ -231,7 +235,7 @@ class Presenting:
             if not send(wire, self._data.datagram_size, peer):
                 self._engine.too_long(now=now)
         if run.chunk == self._next_new:  # chunks are first sent in order, run by run
-            self._leaves.update(content)
+            self._engine.hashed(self._leaves.update(content), now=now)
             self._next_new += run.count
             if self._tree.is_whole:
                 self._file.check_unchanged()
@@ -245,7 +249,7 @@ class Presenting:
             for _ in range(CHECKED_PER_TURN):
                 if self._next_new >= claim.blocks * BATCH or self._tree.is_whole:
                     break
-                self._hash_next()
+                self._hash_next(now)
         except FileFault as fault:
             self._claim = None
             self._engine.abort(fault.reason, now=now)
@@ -262,26 +266,41 @@ class Presenting:
         if self._tree.is_whole:
             self._engine.digested(self._tree.root(), now=now)
 
-    def _hash_next(self) -> None:
+    def _hash_next(self, now: float) -> None:
         """Read and hash the next block without sending it."""
         if self._file is None or self._data is None:
             raise FileFault(Reason.CANNOT_READ)
         start = self._next_new * self._engine.chunk_size
         content = self._data.content[: self._size - start]
         self._file.read_into(content, start)
-        self._leaves.update(content)
+        self._engine.hashed(self._leaves.update(content), now=now)
         self._next_new += BATCH
         if self._tree.is_whole:
             self._file.check_unchanged()
 
+    def _look_again(self, block: int, now: float) -> None:
+        """A block has come out wrong there: whether it is still what it was when it was hashed."""
+        start = block * BATCH * self._engine.chunk_size
+        content = memoryview(bytearray(min(BATCH * self._engine.chunk_size, self._size - start)))
+        try:
+            if self._file is None:
+                return
+            self._file.read_into(content, start)
+            if leaf_of(content) != self._tree.leaf(block):
+                raise FileFault(Reason.FILE_CHANGED)
+        except FileFault as fault:
+            self._engine.abort(fault.reason, now=now)
+
     def events(self) -> Iterator[Report]:
         """What the terminal must be told."""
         while (event := self._engine.next_event()) is not None:
-            if self.trace is not None and not isinstance(event, Resumable):
+            if self.trace is not None and not isinstance(event, Resumable | Disputed):
                 self.trace.ended(event.reason if isinstance(event, Failed) else None)
             match event:
                 case Resumable():
                     self._claim = event
+                case Disputed(block):
+                    self._disputed.append(block)
                 case Delivered():
                     self._close()
                     yield Uploaded(self._filename, self._audience)
@@ -302,7 +321,7 @@ class Presenting:
         self._engine.abort(reason, now=now)
 
     def deadline(self) -> float:
-        return 0.0 if self._claim is not None else self._engine.deadline()
+        return 0.0 if self._claim is not None or self._disputed else self._engine.deadline()
 
     def over(self, *, now: float) -> bool:
         return self._engine.over(now=now)

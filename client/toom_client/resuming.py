@@ -15,8 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from toom_protocol.transfer.frames import LEAF_SIZE
 from toom_protocol.transfer.packets import BATCH
-from toom_protocol.transfer.tree import LEAF_SIZE, leaf_of
+from toom_protocol.transfer.tree import leaf_of
 
 FLUSH_EVERY: Final = 16  # leaves; so many MB are received again after the client was killed
 MOST: Final = 1 << 28  # bytes of a record that are read: more than any file's leaves

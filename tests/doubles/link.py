@@ -18,8 +18,9 @@ from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer import events
 from toom_protocol.transfer.audience import Audience
 from toom_protocol.transfer.congestion import RateBased
-from toom_protocol.transfer.frames import Offer
+from toom_protocol.transfer.frames import LEAF_SIZE, Offer
 from toom_protocol.transfer.packets import (
+    BATCH,
     LARGEST_CHUNK,
     DataRun,
     PacketType,
@@ -29,6 +30,7 @@ from toom_protocol.transfer.packets import (
 from toom_protocol.transfer.patience import Control
 from toom_protocol.transfer.presenter import Presenter
 from toom_protocol.transfer.sealing import ControlSeal, DataOpener, DataSealer
+from toom_protocol.transfer.tree import Blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +132,18 @@ class Network:
             deliver(item)
 
 
+def leaf_of_block(block: int) -> bytes:
+    """What a presenter of numbers says of a block."""
+    return (block + 1).to_bytes(LEAF_SIZE, "big")
+
+
 @dataclass
 class Pair:
     """A real presenter and a real audience that exchange numbers, not bytes.
 
     The content of a chunk is its own number, so "byte-identical" is: every chunk is written
-    exactly once, and the digest over them in order agrees.
+    exactly once, or once more for each time that its block was spoilt, and the digest over them in
+    order agrees.
     """
 
     size: int
@@ -148,6 +156,8 @@ class Pair:
     digest_found: bytes | None = None
     shell_answers: bool = True  # False: the audience's disk takes for ever
     on_step: Callable[[Any], None] | None = None
+    spoilt: dict[int, int] = field(default_factory=dict)
+    """Blocks that come out wrong at the audience, and how often yet."""
 
     def __post_init__(self) -> None:
         back = self.back if self.back is not None else self.forward
@@ -163,7 +173,9 @@ class Pair:
         self.audience_events: list[Any] = []
         self.ended_at: dict[str, float] = {}
         self.presenter_lives = self.audience_lives = True
+        self._hashed = 0  # blocks
         self._digested = False
+        self._blocks = Blocks(len(self.written))
 
     def _make_control(self, *, initial_rtt: float, seed: int = 0) -> RateBased:
         self.control = RateBased(initial_rtt=initial_rtt, seed=seed)
@@ -201,6 +213,7 @@ class Pair:
     def _serve_presenter(self) -> None:
         now, network = self.now, self.network
         while self.presenter_lives and not self.presenter.over(now=now):
+            self._hash()
             if not self._digested and self.presenter.sending.next_chunk == len(self.written):
                 self._digested = True
                 self.presenter.digested(self.digest, now=now)
@@ -214,6 +227,13 @@ class Pair:
         while (event := self.presenter.next_event()) is not None:
             self.presenter_events.append(event)
             self.ended_at["presenter"] = now
+
+    def _hash(self) -> None:
+        """Do what the presenter's shell does when it has read a block."""
+        end, total = self.presenter.sending.next_chunk, len(self.written)
+        while min((self._hashed + 1) * BATCH, total) <= end and self._hashed * BATCH < total:
+            self.presenter.hashed(leaf_of_block(self._hashed), now=self.now)
+            self._hashed += 1
 
     def _serve_audience(self) -> None:
         now, network = self.now, self.network
@@ -239,6 +259,8 @@ class Pair:
                     self.audience.digested(found, now=self.now)
                 case events.Verified():
                     self.audience.stored(now=self.now)
+                case events.Damaged():
+                    pass
                 case _:
                     self.ended_at["audience"] = self.now
 
@@ -259,10 +281,22 @@ class Pair:
         if not self.audience_lives:
             return False
         pieces = self.audience.receive_run(number, chunk, 1, now=self.now)
+        self.note(pieces)
+        return bool(pieces)
+
+    def note(self, pieces: list[tuple[int, int]]) -> None:
+        """Do what the audience's shell does with chunks that are new."""
         for start, count in pieces:
             for piece in range(start, start + count):
                 self.written[piece] += 1
-        return bool(pieces)
+            for block in self._blocks.add(start, count):
+                self.audience.hashed(block, self._leaf_found(block), now=self.now)
+
+    def _leaf_found(self, block: int) -> bytes:
+        if not self.spoilt.get(block):
+            return leaf_of_block(block)
+        self.spoilt[block] -= 1
+        return bytes(LEAF_SIZE)
 
     def _control_reaches_audience(self, item: Control) -> None:
         if not self.audience_lives:

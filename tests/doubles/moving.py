@@ -103,9 +103,7 @@ class MovingPair(Pair):
 
     def _chunk_arrives(self, number: int, chunk: int, source: Address) -> None:
         pieces = self.audience.receive_run(number, chunk, 1, now=self.now, source=source)
-        for start, count in pieces:
-            for piece in range(start, start + count):
-                self.written[piece] += 1
+        self.note(pieces)
 
     def _note(self, who: str, paths: Paths) -> None:
         seen = self.seen_at[who]

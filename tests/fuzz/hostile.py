@@ -39,7 +39,7 @@ def tree_of(content: bytes, chunk_size: int) -> Tree:
 def frame_of(source: Source) -> f.Frame:
     """Any frame; what it says is near the truth at times."""
     reason = Reason(source.number(18))
-    match source.number(11):
+    match source.number(13):
         case 0:
             return f.Offer(source.one_of(SIZES), "c.mp4")
         case 1:
@@ -51,7 +51,9 @@ def frame_of(source: Source) -> f.Frame:
         case 2:
             return f.Ping() if source.number(6) else f.Refuse(reason)
         case 3 | 4:
-            return f.Ack(source.number(3) / 10, source.word(), source.word(), ranges_of(source))
+            limits = source.word(), source.word()
+            leaves = source.one_of((0, 1, 3, source.word()))
+            return f.Ack(source.number(3) / 10, *limits, ranges_of(source), leaves)
         case 5:
             return f.Fin(source.text(200).ljust(32, b"\0")[:32])
         case 6:
@@ -60,6 +62,12 @@ def frame_of(source: Source) -> f.Frame:
             return f.Ping() if source.number(6) else f.Abort(reason)
         case 8:
             return f.End()
+        case 11:
+            first = source.one_of((0, 1, 2, source.word()))
+            return f.Leaves(first, bytes(f.LEAF_SIZE) * (1 + source.number(20)))
+        case 12:
+            blocks = source.one_of((0, 1, 2, source.word()))
+            return f.Repair(((blocks, source.number(256)),) * (1 + source.number(16)))
         case 9:
             return f.Skip(source.one_of((0, 1, 2, source.word())))
         case _:

@@ -105,7 +105,7 @@ class HostilePresenter(Hostile):
         self.handshake = PresenterHandshake(
             7,
             TICKET_KEY,
-            f.Offer(self.size, name, version=2 if source.number(16) else 3),
+            f.Offer(self.size, name, version=f.VERSION if source.number(16) else f.VERSION + 1),
             static=YODA,
             ephemeral=FRESH,
             audience=HAN.public,
@@ -156,7 +156,11 @@ class HostilePresenter(Hostile):
         root = tree_of(self.content, self.chunk_size).root()
         if not source.number(4):
             root = bytes(32)
-        self.says(f.Fin(root))
+        leaves = tree_of(self.content, self.chunk_size).leaves
+        if not source.number(4):
+            leaves = leaves[: f.LEAF_SIZE * source.number(3)] + bytes(f.LEAF_SIZE)
+        told = [f.Leaves(0, leaves)] if leaves else []
+        self.says(*told, f.Fin(root))
 
     def says(self, *frames: f.Frame, number: int | None = None) -> None:
         self.roots |= {frame.digest for frame in frames if isinstance(frame, f.Fin)}

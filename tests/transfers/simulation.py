@@ -11,7 +11,7 @@ import enum
 import errno
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Final
 from tests.doubles.ends import AudienceEnd, Clock, End, PresenterEnd, descriptors_below, kill
 from tests.doubles.link import Faults, Network
 from toom_client.files import HIDDEN
+from toom_client.listening import Listening
 from toom_client.reports import Report
 from toom_protocol.transfer.packets import (
     BATCH,
@@ -29,6 +30,8 @@ from toom_protocol.transfer.packets import (
     SMALLEST_CHUNK,
     chunks_in,
 )
+from toom_protocol.transfer.repairs import MOST_SPOILT
+from toom_protocol.transfer.sealing import OpenedRun
 
 FILENAME: Final = "film.mp4"
 STORED: Final = "Yoda_film.mp4"
@@ -49,6 +52,7 @@ class Mishap(enum.Enum):
     AUDIENCE_LEAVES = "audience leaves"
     CHANGED = "file changed"
     FULL = "disk full"
+    SPOILT = "blocks damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Simulation:
         self.rng = rng = random.Random(seed)
         self.seed = seed
         self.disk_is_full = False
+        self.to_spoil = 0  # runs of chunks
         self.clock = Clock()
         self.network = Network(seed, random_faults(rng), random_faults(rng))
         self.yodas, self.hans = folder / "yoda", folder / "han"
@@ -119,6 +124,7 @@ class Simulation:
                 break
             self.network.forward.cut = self.network.back.cut = self.disk_is_full = False
         assert self.latest_succeeded(), f"it does not arrive: {self.told()}"
+        assert self.mishap is not Mishap.SPOILT or self.tries == 1, "it is mended, not tried again"
         assert (self.hans / STORED).read_bytes() == self.presented[self.tries]
         hidden = self.hans / HIDDEN
         assert not list(hidden.iterdir()), "something unfinished has been left"
@@ -132,7 +138,9 @@ class Simulation:
         self.of_this_try = 0
         number = self.tries
         self.presented[number] = self.path.read_bytes()
-        self.audiences[number] = AudienceEnd(self.hans, self.clock, number=number, names=self.names)
+        audience = AudienceEnd(self.hans, self.clock, number=number, names=self.names)
+        self.audiences[number] = audience
+        spoil(audience.listening, self.is_spoilt)
         self.presenters[number] = PresenterEnd(self.path, self.clock, number=number)
 
     def play(self) -> None:
@@ -218,6 +226,8 @@ class Simulation:
                 self.change()
             case Mishap.FULL:
                 self.disk_is_full = True
+            case Mishap.SPOILT:
+                self.to_spoil = MOST_SPOILT - 1
             case Mishap.PRESENTER_KILLED | Mishap.AUDIENCE_KILLED:
                 yoda = self.mishap is Mishap.PRESENTER_KILLED
                 kill(self.yodas if yoda else self.hans)
@@ -230,6 +240,11 @@ class Simulation:
                     if not end.is_over:
                         end.quit()
                 self.come_back(yoda=yoda)
+
+    def is_spoilt(self) -> bool:
+        """Whether what comes now is damaged before it is hashed: twice at most, and so mended."""
+        self.to_spoil -= 1
+        return self.to_spoil >= 0
 
     def come_back(self, *, yoda: bool) -> None:
         """Start the client again that has ended."""
@@ -272,6 +287,20 @@ def random_faults(rng: random.Random) -> Faults:
         burst=now_and_then(0.01),
         burst_time=rng.choice((0.02, 0.2, 1.0)),
     )
+
+
+def spoil(listening: Listening, is_spoilt: Callable[[], bool]) -> None:
+    """Now and then flip a bit of what an audience has opened, before it writes and hashes it."""
+    take = listening._take
+
+    def spoiling(run: OpenedRun, opened: memoryview, source: tuple[str, int], now: float) -> None:
+        if is_spoilt():
+            changed = bytearray(opened)
+            changed[run.start] ^= 1
+            opened = memoryview(changed)
+        take(run, opened, source, now)
+
+    listening._take = spoiling  # type: ignore[method-assign]
 
 
 @contextmanager

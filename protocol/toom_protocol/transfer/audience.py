@@ -11,15 +11,26 @@ import enum
 import hmac
 import math
 from collections import deque
-from typing import Final
 
 from toom_protocol.transfer import events
 from toom_protocol.transfer.acceptance import Acceptance, reason_against
 from toom_protocol.transfer.chunks import ChunkMap
-from toom_protocol.transfer.frames import Abort, Done, End, Fin, Frame, Offer, Ping, Refuse, Skip
+from toom_protocol.transfer.frames import (
+    Abort,
+    Done,
+    End,
+    Fin,
+    Frame,
+    Leaves,
+    Offer,
+    Ping,
+    Refuse,
+    Skip,
+)
 from toom_protocol.transfer.packets import BATCH, MAX_NUMBER, PacketType, chunks_in
 from toom_protocol.transfer.paths import NOWHERE, Address, Paths
 from toom_protocol.transfer.patience import (
+    EXPECTATION,
     LINGER,
     LINGER_AFTER_END,
     LINGER_TO_THE_DEAD,
@@ -30,9 +41,8 @@ from toom_protocol.transfer.patience import (
 )
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.receipts import Receipts
+from toom_protocol.transfer.repairs import Repairs
 from toom_protocol.transfer.speaking import Speaker
-
-EXPECTATION: Final = 30.0  # seconds that the server's notice is valid for
 
 
 class Phase(enum.Enum):
@@ -60,6 +70,7 @@ class Audience:
         self.receive_buffer = 0
         """Bytes of kernel buffer that this transfer may count on; told in each answer."""
         self.chunks = ChunkMap(0)
+        self.repairs = Repairs()
         self.offer: Offer | None = None
         self._acceptance = Acceptance()
         self._events: deque[events.AudienceEvent] = deque()
@@ -122,8 +133,11 @@ class Audience:
         self._receipts.take_control(packet_number, now=now)
         for frame in frames:
             match frame:
-                case Fin(digest):
-                    self._on_fin(digest)
+                case Fin(digest) if self._digest is None:
+                    self._digest = digest
+                    self._look_whether_whole()
+                case Leaves() if self._is_open:
+                    self._mend(self.repairs.hear(frame), now)
                 case Skip():
                     self._on_skip(frame)
                 case Abort(reason):
@@ -132,13 +146,7 @@ class Audience:
                     pass  # a ping has been heard; the rest is not for an audience
 
     def receive_run(
-        self,
-        packet_number: int,
-        chunk: int,
-        count: int,
-        *,
-        now: float,
-        source: Address = NOWHERE,
+        self, packet_number: int, chunk: int, count: int, *, now: float, source: Address = NOWHERE
     ) -> list[tuple[int, int]]:
         """Take `count` genuine data packets with consecutive numbers and chunks.
 
@@ -150,7 +158,8 @@ class Audience:
             return []
         if not self._is_open or chunk + count > self.chunks.total:
             return []
-        if packet_number + count > MAX_NUMBER:
+        is_old = self.repairs.is_old(packet_number, chunk, count)
+        if is_old or packet_number + count > MAX_NUMBER:
             return []
         self._knows = True
         expected = self._receipts.end or packet_number  # where the numbers of data begin
@@ -174,7 +183,13 @@ class Audience:
             self.phase = Phase.RECEIVING
             self._acceptance.grant(chunk_size, blocks, digest)
             self.chunks = ChunkMap(chunks_in(self.offer.size, chunk_size))
+            self.repairs = Repairs(chunks_in(self.chunks.total, BATCH))
             self._receipts.due = now
+
+    def hashed(self, block: int, leaf: bytes, *, now: float) -> None:
+        """The shell has hashed a block whose chunks are all here; `Damaged` may follow."""
+        if self.phase is Phase.RECEIVING:
+            self._mend([] if self.repairs.take(block, leaf) else [block], now)
 
     def refuse(self, reason: Reason, *, now: float) -> None:
         """The shell does not want the file; `Failed` follows."""
@@ -209,9 +224,8 @@ class Audience:
     @property
     def settled(self) -> bool:
         """Whether the transfer has ended, or never began, and the presenter need hear no more."""
-        if self.phase is Phase.EXPECTING:
-            return True
-        return self._farewell is not None and self._farewell.settled
+        ended = self._farewell is not None and self._farewell.settled
+        return ended or self.phase is Phase.EXPECTING
 
     def deadline(self) -> float:
         """When `poll` must be called again."""
@@ -221,7 +235,8 @@ class Audience:
             return 0.0
         if self._farewell is not None:
             return self._farewell.deadline()
-        return min(self._heard + SILENCE, self._speaker.ping_due, self._receipts.due)
+        answer_due = min(self._receipts.due, self.repairs.due)
+        return min(self._heard + SILENCE, self._speaker.ping_due, answer_due)
 
     def poll(self, *, now: float) -> list[Control]:
         """What to send now."""
@@ -238,7 +253,7 @@ class Audience:
         if self._farewell is not None:
             word = self._farewell.word_at(now=now)
             return [] if word is None else [self._speaker.say(word, now=now)]
-        if self._receipts.due > now and self._speaker.ping_due > now:
+        if self.deadline() > now:
             return []
         self._receipts.due = math.inf
         if self.phase is Phase.OFFERED:
@@ -247,8 +262,9 @@ class Audience:
 
     def _answer(self, now: float) -> list[Frame]:
         limits = self.chunks.credit, self.receive_buffer
-        owed = self._acceptance.frames(*limits, now=now)
-        return [*owed, self._receipts.acknowledge(*limits, now=now)]
+        owed: list[Frame] = [*self._acceptance.frames(*limits, now=now)]
+        owed += self.repairs.frames(now=now)
+        return [*owed, self._receipts.acknowledge(*limits, self.repairs.known, now=now)]
 
     def _on_offer(self, offer: Offer, packet_number: int, now: float) -> None:
         self._acceptance.ask(packet_number, now=now)
@@ -265,16 +281,22 @@ class Audience:
     def _on_skip(self, skip: Skip) -> None:
         if self.phase is Phase.RECEIVING and self._acceptance.hear(skip):
             self.chunks.skip(skip.blocks * BATCH)
+            self.repairs.skip(skip.blocks)
             self._events.append(events.Resumed(skip.blocks))
             self._look_whether_whole()
 
-    def _on_fin(self, digest: bytes) -> None:
-        if self._digest is None:
-            self._digest = digest
+    def _mend(self, damaged: list[int], now: float) -> None:
+        """Have damaged blocks come again, unless that has been in vain."""
+        for block in damaged:
+            if not self.repairs.ask(block, self._receipts.end, now=now):
+                self.abort(Reason.DIGEST_MISMATCH, now=now)
+                return
+            self.chunks.forget(block * BATCH, BATCH)
+            self._events.append(events.Damaged(block))
         self._look_whether_whole()
 
     def _look_whether_whole(self) -> None:
-        if self._is_open and self.chunks.whole and self._digest is not None:
+        if self._is_open and self.repairs.is_done and self._digest is not None:
             self.phase = Phase.VERIFYING
             self._events.append(events.Whole())
 

@@ -18,13 +18,14 @@ class ChunkMap:
         self.contiguous = 0
         """All chunks below this number are here."""
         self._window = window
+        self._credit = min(total, window)
         self._base = 0  # the chunk of the bitmap's first byte; never above `contiguous`
         self._here = bytearray(2 * window if total else 0)
 
     @property
     def credit(self) -> int:
         """Chunks below this number are taken (PROTOCOL 5.4)."""
-        return min(self.total, self.contiguous + self._window)
+        return self._credit
 
     @property
     def whole(self) -> bool:
@@ -33,6 +34,7 @@ class ChunkMap:
     def skip(self, count: int) -> None:
         """Take the first `count` chunks for here, before any has come."""
         self.contiguous = self._base = min(count, self.total)
+        self._credit = min(self.total, self.contiguous + self._window)
 
     def add(self, chunk: int, count: int) -> list[tuple[int, int]]:
         """Take `count` chunks from `chunk` on; return the pieces of them that are new.
@@ -49,6 +51,15 @@ class ChunkMap:
             self._advance()
         return pieces
 
+    def forget(self, chunk: int, count: int) -> None:
+        """Count chunks that are here for missing; what was credited stays so (PROTOCOL 5.4)."""
+        end = min(chunk + count, self.total)
+        if chunk < self._base:
+            self._here[:0] = b"\1" * (self._base - chunk)
+            self._base = chunk
+        self._here[chunk - self._base : end - self._base] = bytes(end - chunk)
+        self.contiguous = min(self.contiguous, chunk)
+
     def _missing(self, start: int, end: int) -> list[tuple[int, int]]:
         pieces = []
         while (start := self._here.find(0, start, end)) >= 0:
@@ -62,7 +73,8 @@ class ChunkMap:
         # The bitmap reaches a whole window past the credit, so a hole is always found.
         hole = self._here.find(0, self.contiguous - self._base)
         self.contiguous = self._base + hole
+        self._credit = max(self._credit, min(self.total, self.contiguous + self._window))
         if hole >= self._window:
             del self._here[:hole]
-            self._here += bytes(hole)
+            self._here += bytes(max(2 * self._window - len(self._here), 0))
             self._base += hole

@@ -25,6 +25,13 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class Disputed:
+    """The audience found a block damaged: the presenter's shell looks whether the file changed."""
+
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
 class Offered:
     """The presenter's offer is in order: the audience's shell calls `accept` or `refuse`."""
 
@@ -36,6 +43,13 @@ class Resumed:
     """The first blocks of an earlier try are the file's, as many as this: the rest comes now."""
 
     blocks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A block is not what the presenter has read: its chunks are missing again, and come again."""
+
+    block: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,5 +81,5 @@ class Failed:
     """What the audience was offered, if it was; the presenter knows what it has offered."""
 
 
-PresenterEvent = Resumable | Delivered | Failed
-AudienceEvent = Offered | Resumed | Whole | Verified | Received | Expired | Failed
+PresenterEvent = Resumable | Disputed | Delivered | Failed
+AudienceEvent = Offered | Resumed | Damaged | Whole | Verified | Received | Expired | Failed

@@ -14,10 +14,12 @@ from typing import Final
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer.reasons import Reason
 
-VERSION: Final = 2
+VERSION: Final = 3
 DIGEST_BLAKE3_TREE: Final = 2  # PROTOCOL 5.7
 SUITE_AES_256_GCM: Final = 2  # PROTOCOL 5.2
 DIGEST_SIZE: Final = 32
+LEAF_SIZE: Final = 32  # bytes
+MAX_REPAIRS: Final = 16  # blocks asked for at once: 83 bytes, beside 128 ranges
 CHALLENGE_SIZE: Final = 8  # bytes; RFC 9000 19.17
 MAX_RANGES: Final = 128  # acknowledged ranges in one frame: 1024 bytes, what a datagram holds
 MAX_OFFERED_NAME: Final = 1000  # bytes decoded at all; what is a bare name is judged elsewhere
@@ -66,6 +68,7 @@ class Ack:
     credit: int
     receive_buffer: int
     ranges: tuple[Range, ...]
+    leaves: int = 0  # that the audience has been told, from the first one on
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,21 @@ class Response:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """What the presenter has read: the leaves of blocks that follow each other."""
+
+    first: int  # block
+    leaves: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Blocks that have come out wrong, each with how often: they must come again."""
+
+    blocks: tuple[tuple[int, int], ...]
+
+
 Frame = (
     Offer
     | Accept
@@ -139,6 +157,8 @@ Frame = (
     | Skipped
     | Challenge
     | Response
+    | Leaves
+    | Repair
 )
 
 
@@ -158,6 +178,8 @@ class Kind(enum.IntEnum):
     SKIPPED = 11
     CHALLENGE = 12
     RESPONSE = 13
+    LEAVES = 14
+    REPAIR = 15
 
 
 _FRAME: Final = struct.Struct("!BH")  # kind, size of the body
@@ -165,8 +187,10 @@ _OFFER: Final = struct.Struct("!BBBQ")  # version, digest, suite, size; then the
 _ACCEPT: Final = struct.Struct("!IIIIHI")
 # echo, delay in µs, credit, receive buffer, chunk size, blocks; then their digest
 _BLOCKS: Final = struct.Struct("!I")
-_ACK: Final = struct.Struct("!IIIB")  # delay in µs, credit, receive buffer, number of ranges
+_ACK: Final = struct.Struct("!IIIIB")
+# delay in µs, credit, receive buffer, leaves, number of ranges
 _RANGE: Final = struct.Struct("!II")
+_REPAIR: Final = struct.Struct("!IB")  # block, how often it was wrong
 _MAX_U32: Final = 0xFFFFFFFF
 
 
@@ -213,8 +237,9 @@ def _encode_body(frame: Frame) -> tuple[Kind, bytes]:
             return Kind.ACCEPT, _ACCEPT.pack(*times, credit, buffer, chunk_size, blocks) + digest
         case Refuse(reason):
             return Kind.REFUSE, bytes((reason,))
-        case Ack(delay, credit, receive_buffer, ranges):
-            head = _ACK.pack(_microseconds(delay), credit, receive_buffer, len(ranges))
+        case Ack(delay, credit, receive_buffer, ranges, leaves):
+            limits = credit, receive_buffer, leaves
+            head = _ACK.pack(_microseconds(delay), *limits, len(ranges))
             return Kind.ACK, head + b"".join(_RANGE.pack(*pair) for pair in ranges)
         case Fin(digest):
             return Kind.FIN, digest
@@ -234,6 +259,10 @@ def _encode_body(frame: Frame) -> tuple[Kind, bytes]:
             return Kind.CHALLENGE, data
         case Response(data):
             return Kind.RESPONSE, data
+        case Leaves(first, leaves):
+            return Kind.LEAVES, _BLOCKS.pack(first) + leaves
+        case Repair(blocks):
+            return Kind.REPAIR, b"".join(_REPAIR.pack(*each) for each in blocks)
 
 
 def _decode_body(kind: int, body: bytes) -> Frame | None:
@@ -266,6 +295,10 @@ def _decode_body(kind: int, body: bytes) -> Frame | None:
             return Challenge(_decode_data(body))
         case Kind.RESPONSE:
             return Response(_decode_data(body))
+        case Kind.LEAVES:
+            return _decode_leaves(body)
+        case Kind.REPAIR:
+            return _decode_repair(body)
         case _:
             return None
 
@@ -287,7 +320,7 @@ def _decode_accept(body: bytes) -> Accept:
 
 
 def _decode_ack(body: bytes) -> Ack:
-    delay, credit, receive_buffer, count = _ACK.unpack_from(body)
+    delay, credit, receive_buffer, leaves, count = _ACK.unpack_from(body)
     if not 0 <= count <= MAX_RANGES or len(body) != _ACK.size + count * _RANGE.size:
         raise MalformedPacket(f"an acknowledgement of {count} ranges in {len(body)} bytes")
     ranges = tuple(_RANGE.iter_unpack(body[_ACK.size :]))
@@ -296,7 +329,22 @@ def _decode_ack(body: bytes) -> Ack:
         if not start < end < above:  # newest first, apart from each other, none empty
             raise MalformedPacket("acknowledged ranges are out of order")
         above = start
-    return Ack(delay * MICROSECOND, credit, receive_buffer, ranges)
+    return Ack(delay * MICROSECOND, credit, receive_buffer, ranges, leaves)
+
+
+def _decode_leaves(body: bytes) -> Leaves:
+    (first,) = _BLOCKS.unpack_from(body)
+    leaves = body[_BLOCKS.size :]
+    if not leaves or len(leaves) % LEAF_SIZE:
+        raise MalformedPacket(f"leaves of {len(leaves)} bytes")
+    return Leaves(first, leaves)
+
+
+def _decode_repair(body: bytes) -> Repair:
+    blocks = tuple(_REPAIR.iter_unpack(body))
+    if not 0 < len(blocks) <= MAX_REPAIRS:
+        raise MalformedPacket(f"{len(blocks)} blocks to repair")
+    return Repair(blocks)
 
 
 def _decode_reason(body: bytes) -> Reason:

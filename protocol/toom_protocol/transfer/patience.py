@@ -16,6 +16,7 @@ SILENCE: Final = 15.0  # a peer silent for so long is gone; SPEC S12
 KEEP_ALIVE: Final = 2.0  # after so long without a word of its own each end pings: 7 in a silence
 FIRST_REPEAT: Final = 0.1  # an offer may overtake the server's notice to the audience by so much
 LONGEST_REPEAT: Final = 1.0
+EXPECTATION: Final = 30.0  # seconds that the server's notice of a presenter is valid for
 LINGER: Final = 15.0  # the last word is repeated, and questions answered, for the peer's patience
 LINGER_TO_THE_DEAD: Final = 3.0  # after the peer fell silent: it may only have lost our direction
 LINGER_AFTER_END: Final = 5.0  # the other's last word comes at most a few times more

@@ -11,7 +11,7 @@ import enum
 from collections import deque
 
 from toom_protocol.transfer.congestion import CONTROLLERS, DEFAULT, MakeControl
-from toom_protocol.transfer.events import Delivered, Failed, PresenterEvent, Resumable
+from toom_protocol.transfer.events import Delivered, Disputed, Failed, PresenterEvent, Resumable
 from toom_protocol.transfer.frames import (
     Abort,
     Accept,
@@ -23,6 +23,7 @@ from toom_protocol.transfer.frames import (
     Offer,
     Ping,
     Refuse,
+    Repair,
     Skip,
     Skipped,
 )
@@ -46,8 +47,10 @@ from toom_protocol.transfer.patience import (
     Repeat,
 )
 from toom_protocol.transfer.reasons import Reason
+from toom_protocol.transfer.repairs import MOST_SPOILT
 from toom_protocol.transfer.sending import Sending
 from toom_protocol.transfer.speaking import Speaker
+from toom_protocol.transfer.telling import Telling
 from toom_protocol.transfer.timing import INITIAL_RTT
 
 
@@ -88,6 +91,8 @@ class Presenter:
         """Bytes of the file in a chunk; 0 until the audience has accepted."""
         self._speaker = Speaker(PacketType.PRESENTER_CONTROL, now=now, first=first_packet_number)
         self.sending = Sending(self._speaker, now=now, congestion=congestion, seed=seed)
+        self._telling = Telling()
+        self._repaired: dict[int, int] = {}  # how often a block was sent anew
         self._offer = offer
         self._events: deque[PresenterEvent] = deque()
         self._newest_control = -1
@@ -133,8 +138,12 @@ class Presenter:
                     if self._skip == Skip(blocks):
                         self.phase = Phase.SENDING
                         self.sending.skip(blocks * BATCH, now=now)
+                        self._telling.acknowledge(blocks, now=now, rtt=self.sending.recovery.rtt)
                 case Ack() if self.phase is Phase.SENDING:
                     self.sending.acknowledge(frame, now=now)
+                    self._telling.acknowledge(frame.leaves, now=now, rtt=self.sending.recovery.rtt)
+                case Repair(blocks) if self.phase is Phase.SENDING:
+                    self._repair(blocks)
                 case Refuse(reason) | Abort(reason):
                     self._end(Failed(reason), End(), LINGER_AFTER_END, now)
                 case Done() if self._fin_said and self.phase is Phase.SENDING:
@@ -148,8 +157,13 @@ class Presenter:
             self._skip = Skip(blocks)
             self._skip_repeat = Repeat(now=now)
 
+    def hashed(self, leaves: bytes, *, now: float) -> None:
+        """The shell has hashed the next blocks, in order, and these are their leaves."""
+        self._telling.add(leaves, now=now, is_last=False)
+
     def digested(self, digest: bytes, *, now: float) -> None:
         """The shell has read the last chunk: the digest of the file, for FIN."""
+        self._telling.add(b"", now=now, is_last=True)
         self._fin = Fin(digest)
         self._fin_repeat = Repeat(now=now)
 
@@ -185,7 +199,7 @@ class Presenter:
         times = [self._heard + SILENCE, self._speaker.ping_due]
         if self.phase is Phase.RESUMING:
             return min(*times, self._skip_repeat.due) if self._skip_repeat else min(times)
-        times += self.sending.deadlines()
+        times += [self._telling.deadline(), *self.sending.deadlines()]
         if self._fin_repeat is not None:
             times.append(self._fin_repeat.due)
         return min(times)
@@ -228,6 +242,9 @@ class Presenter:
 
     def _poll_data(self, now: float) -> list[DataRun | Control]:
         sending = self.sending.poll(now=now)
+        told = self._telling.frame(now=now, rtt=self.sending.recovery.rtt)
+        if told is not None:
+            sending.append(self._speaker.say(told, now=now))
         if self._fin is not None and self._fin_repeat is not None and self._fin_repeat.due <= now:
             self._fin_repeat.said(now=now)
             self._fin_said = True
@@ -246,6 +263,14 @@ class Presenter:
         if accept.blocks:
             self.phase = Phase.RESUMING
             self._events.append(Resumable(accept.blocks, accept.digest))
+
+    def _repair(self, blocks: tuple[tuple[int, int], ...]) -> None:
+        """Send damaged blocks anew, once for each time that they came out wrong."""
+        for block, times in blocks:
+            is_new = self._repaired.get(block, 0) < times < MOST_SPOILT
+            if is_new and self.sending.resend(block * BATCH, BATCH):
+                self._repaired[block] = times
+                self._events.append(Disputed(block))
 
     def _end(self, event: PresenterEvent, word: LastWord, linger: float, now: float) -> None:
         if self.phase is not Phase.ENDED:

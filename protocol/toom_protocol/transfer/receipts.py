@@ -55,11 +55,11 @@ class Receipts:
         """An answer is due, as soon as there may be another one."""
         self.due = min(self.due, max(now, self._speaker.spoke + ACK_INTERVAL))
 
-    def acknowledge(self, credit: int, receive_buffer: int, *, now: float) -> Ack:
+    def acknowledge(self, credit: int, receive_buffer: int, leaves: int, *, now: float) -> Ack:
         """Make the acknowledgement that leaves now."""
         self._unacknowledged = 0
         delay = now - self._newest_arrival
-        return Ack(delay, credit, receive_buffer, self._ranges.newest_first())
+        return Ack(delay, credit, receive_buffer, self._ranges.newest_first(), leaves)
 
     def _note(self, packet_number: int, count: int, now: float) -> None:
         if packet_number >= self._ranges.end:

@@ -67,6 +67,14 @@ class Sending:
         self.next_chunk = min(count, self._total)
         self._next_send = now
 
+    def resend(self, chunk: int, count: int) -> bool:
+        """Send chunks anew; False when not all of them were sent before."""
+        count = min(count, self._total - chunk)
+        if count <= 0 or chunk + count > self.next_chunk:
+            return False
+        self.recovery.retransmit.append((chunk, count))
+        return True
+
     def take_limits(self, credit: int, receive_buffer: int) -> None:
         """The audience says how much may be sent, and how much its kernel holds (PROTOCOL 5.4)."""
         self._credit = max(self._credit, min(credit, self._total))

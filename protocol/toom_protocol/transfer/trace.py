@@ -16,7 +16,19 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Final, Literal
 
-from toom_protocol.transfer.frames import Abort, Accept, Ack, Frame, Offer, Refuse, Skip, Skipped
+from toom_protocol.transfer.frames import (
+    LEAF_SIZE,
+    Abort,
+    Accept,
+    Ack,
+    Frame,
+    Leaves,
+    Offer,
+    Refuse,
+    Repair,
+    Skip,
+    Skipped,
+)
 from toom_protocol.transfer.packets import OVERHEAD, PacketType
 from toom_protocol.transfer.presenter import Presenter
 from toom_protocol.transfer.reasons import Reason
@@ -27,7 +39,7 @@ QLOG_VERSION: Final = "0.3"
 FILE_SCHEMA: Final = "urn:ietf:params:qlog:file:sequential"
 SERIALIZATION: Final = "application/qlog+json-seq"
 EVENT_SCHEMA: Final = (
-    "urn:x-toom:events:transfer-2"  # the namespace toom, for transfers of version 2
+    "urn:x-toom:events:transfer-3"  # the namespace toom, for transfers of version 3
 )
 PACKET_SENT: Final = "transport:packet_sent"
 PACKET_RECEIVED: Final = "transport:packet_received"
@@ -132,6 +144,10 @@ class Trace:
     def resumed(self, blocks: int) -> None:
         """So many blocks of an earlier try are the file's, and are not sent again."""
         self.event("toom:resumed", {"blocks": blocks})
+
+    def damaged(self, block: int) -> None:
+        """A block is not what the presenter has read, and comes again."""
+        self.event("toom:damaged", {"block": block})
 
     def verified(self, blocks: int) -> None:
         """The root over so many blocks is the presenter's."""
@@ -302,11 +318,11 @@ def _frame(frame: Frame) -> str:
     """A frame in JSON, but for digests, which nobody needs to see."""
     kind = type(frame).__name__.lower()
     match frame:
-        case Ack(delay, credit, _, ranges):
+        case Ack(delay, credit, _, ranges, leaves):
             acked = ",".join([f"[{start},{end - 1}]" for start, end in ranges])
             return (
                 f'{{"frame_type":"ack","ack_delay":{delay * 1e3:.3f},"acked_ranges":[{acked}],'
-                f'"credit":{credit}}}'
+                f'"credit":{credit},"leaves":{leaves}}}'
             )
         case Offer(size, filename):
             return _to_json({"frame_type": kind, "size": size, "file_name": filename})
@@ -322,6 +338,11 @@ def _frame(frame: Frame) -> str:
             )
         case Refuse(reason) | Abort(reason):
             return _to_json({"frame_type": kind, "reason": reason.name.lower()})
+        case Leaves(first, leaves):
+            count = len(leaves) // LEAF_SIZE
+            return _to_json({"frame_type": kind, "first": first, "count": count})
+        case Repair(damaged):
+            return _to_json({"frame_type": kind, "blocks": [block for block, _ in damaged]})
         case Skip(blocks) | Skipped(blocks):
             return _to_json({"frame_type": kind, "blocks": blocks})
         case _:

@@ -13,9 +13,9 @@ from typing import Final
 
 from blake3 import blake3
 
+from toom_protocol.transfer.frames import LEAF_SIZE
 from toom_protocol.transfer.packets import BATCH, chunks_in
 
-LEAF_SIZE: Final = 32  # bytes
 _CONTEXT: Final = "toom 2026-11 transfer 2 root of a file"
 _BLOCKS_CONTEXT: Final = "toom 2026-11 transfer 2 first blocks of a file"
 _SIZES: Final = struct.Struct("!QI")  # of the file and of a block, in bytes
@@ -34,6 +34,7 @@ class Tree:
         self._block = BATCH * chunk_size
         self._leaves = bytearray(LEAF_SIZE * chunks_in(size, self._block))
         self._missing = len(self._leaves) // LEAF_SIZE
+        self._here = bytearray(self._missing)
 
     @property
     def is_whole(self) -> bool:
@@ -41,9 +42,14 @@ class Tree:
         return not self._missing
 
     def put(self, block: int, leaf: bytes) -> None:
-        """Take a block's leaf; each comes once."""
+        """Take a block's leaf; it is another one when the block was damaged and came again."""
         self._leaves[block * LEAF_SIZE : (block + 1) * LEAF_SIZE] = leaf
-        self._missing -= 1
+        self._missing -= not self._here[block]
+        self._here[block] = 1
+
+    def leaf(self, block: int) -> bytes:
+        """A block's leaf; zeros where it is missing."""
+        return bytes(self._leaves[block * LEAF_SIZE : (block + 1) * LEAF_SIZE])
 
     @property
     def leaves(self) -> bytes:
@@ -68,16 +74,20 @@ class LeafMaker:
         self._read = 0  # bytes
         self._hasher = blake3()
 
-    def update(self, content: memoryview) -> None:
-        """Take the next bytes of the file."""
+    def update(self, content: memoryview) -> bytes:
+        """Take the next bytes of the file; give the leaves that they complete."""
+        leaves = b""
         while content:
             part = content[: self._block_size - self._read % self._block_size]
             content = content[len(part) :]
             self._hasher.update(part)
             self._read += len(part)
             if self._read % self._block_size == 0 or self._read == self._size:
-                self._tree.put((self._read - 1) // self._block_size, self._hasher.digest())
+                leaf = self._hasher.digest()
+                self._tree.put((self._read - 1) // self._block_size, leaf)
                 self._hasher = blake3()
+                leaves += leaf
+        return leaves
 
 
 class Blocks:

@@ -21,6 +21,7 @@ from toom_protocol.transfer.frames import (
     End,
     Fin,
     Frame,
+    Leaves,
     Offer,
     Ping,
     Refuse,
@@ -31,6 +32,7 @@ from toom_protocol.transfer.reasons import Reason
 
 OFFER = Offer(10 * LARGEST_CHUNK, "a.mp4")
 DIGEST = bytes(32)
+LEAF = b"l" * 32
 
 
 def receiving(offer: Offer = OFFER) -> Audience:
@@ -169,6 +171,9 @@ def whole() -> Audience:
     engine.receive(1, (Fin(DIGEST), Fin(b"y" * 32)), now=0.1)  # the first one counts
     assert engine.next_event() is None
     engine.receive_run(2, 0, 10, now=0.2)
+    engine.hashed(0, LEAF, now=0.2)
+    assert engine.next_event() is None, "it has not been compared"
+    engine.receive(12, (Leaves(0, LEAF),), now=0.3)
     assert engine.next_event() == Whole()
     return engine
 
@@ -184,10 +189,10 @@ def test_a_verified_file_is_stored_and_then_done() -> None:
     engine.stored(now=0.4)
     assert engine.next_event() == Received()
     assert said(engine, 0.4) == [Done()]
-    engine.receive(3, (Fin(DIGEST),), now=0.41)
-    assert engine.receive_run(4, 0, 1, now=0.42) == []
+    engine.receive(13, (Fin(DIGEST),), now=0.41)
+    assert engine.receive_run(14, 0, 1, now=0.42) == []
     assert said(engine, 0.45) == [Done()]
-    engine.receive(5, (End(),), now=0.46)
+    engine.receive(15, (End(),), now=0.46)
     assert engine.settled
     assert engine.over(now=0.46)
 

@@ -152,7 +152,7 @@ def moving(who: str, moment: float) -> MovingPair:
         if pair.now >= moment and pair.at[who] != NEW:
             pair.moves(who, NEW)
 
-    return MovingPair(4 * MEGABYTE, 1, LINK, on_step=move)
+    return MovingPair(4 * MEGABYTE, 2, LINK, on_step=move)
 
 
 @pytest.mark.parametrize("who", [PRESENTER, AUDIENCE])

@@ -108,6 +108,7 @@ def test_acknowledged_ranges_include_their_ends_as_in_quic(tape: Tape) -> None:
             "ack_delay": 1.5,
             "acked_ranges": [[8, 9], [0, 4]],
             "credit": 900,
+            "leaves": 0,
         }
     ]
 
