@@ -27,6 +27,50 @@ def test_each_chunk_is_new_once(total: int, window: int, runs: list[tuple[int, i
         assert chunks.whole == (len(model) == total)
 
 
+@given(
+    st.integers(1, 90),
+    st.integers(1, 20),
+    st.lists(st.tuples(st.booleans(), st.integers(0, 95), st.integers(1, 12)), max_size=120),
+)
+def test_what_is_forgotten_is_new_again_and_credit_stays(
+    total: int, window: int, steps: list[tuple[bool, int, int]]
+) -> None:
+    """PROTOCOL 5.14: «A block that differs is missing again»."""
+    chunks, model, credit = ChunkMap(total, window=window), set[int](), 0
+    for is_damaged, chunk, count in steps:
+        some = set(range(chunk, min(chunk + count, total)))
+        if is_damaged and some <= model and some:
+            chunks.forget(chunk, count)
+            model -= some
+        elif not is_damaged:
+            taken = {n for n in some if n < chunks.credit} - model
+            pieces = chunks.add(chunk, count)
+            assert {n for start, size in pieces for n in range(start, start + size)} == taken
+            model |= taken
+        hole = next(n for n in range(total + 1) if n not in model or n == total)
+        credit = max(credit, min(total, hole + window))
+        assert (chunks.contiguous, chunks.credit) == (hole, credit)
+
+
+def test_credit_is_never_taken_back() -> None:
+    chunks = ChunkMap(100, window=10)
+    chunks.add(0, 10)
+    chunks.forget(0, 5)
+    chunks.add(0, 2)
+    assert (chunks.contiguous, chunks.credit) == (2, 20)
+
+
+def test_a_block_that_is_forgotten_late_costs_memory_only_until_it_is_here() -> None:
+    chunks = ChunkMap(100_000, window=64)
+    for chunk in range(0, 50_000, 40):
+        chunks.add(chunk, 40)
+    chunks.forget(0, 45)
+    assert chunks.contiguous == 0
+    assert chunks.add(0, 45) == [(0, 45)]
+    assert chunks.contiguous == 50_000
+    assert len(chunks._here) == 2 * 64
+
+
 def test_memory_stays_flat_over_a_long_file() -> None:
     chunks = ChunkMap(1_000_000, window=64)
     for chunk in range(0, 1_000_000, 40):
