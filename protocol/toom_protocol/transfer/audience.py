@@ -29,16 +29,7 @@ from toom_protocol.transfer.frames import (
 )
 from toom_protocol.transfer.packets import BATCH, MAX_NUMBER, PacketType, chunks_in
 from toom_protocol.transfer.paths import NOWHERE, Address, Paths
-from toom_protocol.transfer.patience import (
-    EXPECTATION,
-    LINGER,
-    LINGER_AFTER_END,
-    LINGER_TO_THE_DEAD,
-    SILENCE,
-    Control,
-    Farewell,
-    LastWord,
-)
+from toom_protocol.transfer.patience import EXPECTATION, SILENCE, Control, Farewell, LastWord
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.receipts import Receipts
 from toom_protocol.transfer.repairs import Repairs
@@ -60,11 +51,7 @@ class Audience:
     """Waits for one announced presenter and takes its file."""
 
     def __init__(self, *, now: float, paths: Paths | None = None) -> None:
-        """Begin to wait.
-
-        Args:
-            paths: where the presenter is; None: it has no address, and never moves.
-        """
+        """Begin to wait; without paths the presenter has no address, and never moves."""
         self.phase = Phase.EXPECTING
         self.paths = paths or Paths(draw=bytes)
         self.receive_buffer = 0
@@ -141,7 +128,7 @@ class Audience:
                 case Skip():
                     self._on_skip(frame)
                 case Abort(reason):
-                    self._end(events.Failed(reason, self.offer), End(), LINGER_AFTER_END, now)
+                    self._end(events.Failed(reason, self.offer), End(), now)
                 case _:
                     pass  # a ping has been heard; the rest is not for an audience
 
@@ -193,7 +180,7 @@ class Audience:
 
     def refuse(self, reason: Reason, *, now: float) -> None:
         """The shell does not want the file; `Failed` follows."""
-        self._end(events.Failed(reason, self.offer), Refuse(reason), LINGER, now)
+        self._end(events.Failed(reason, self.offer), Refuse(reason), now)
 
     def digested(self, digest: bytes, *, now: float) -> None:
         """Compare the digest of what was written with the presenter's (PROTOCOL 5.7)."""
@@ -208,12 +195,11 @@ class Audience:
     def stored(self, *, now: float) -> None:
         """The file stands under its name; the presenter is told until it says that it knows."""
         if self.phase is Phase.STORING:
-            self._end(events.Received(), Done(), LINGER, now)
+            self._end(events.Received(), Done(), now)
 
     def abort(self, reason: Reason, *, now: float) -> None:
         """Give up; the presenter is told, and `Failed` follows."""
-        linger = LINGER_TO_THE_DEAD if reason is Reason.PEER_GONE else LINGER
-        self._end(events.Failed(reason, self.offer), Abort(reason), linger, now)
+        self._end(events.Failed(reason, self.offer), Abort(reason), now)
 
     def over(self, *, now: float) -> bool:
         """Whether the engine may be forgotten."""
@@ -305,8 +291,8 @@ class Audience:
         """Whether chunks may come: nobody sends before it is settled what need not be sent."""
         return self.phase is Phase.RECEIVING and self._acceptance.skipped is not None
 
-    def _end(self, event: events.AudienceEvent, word: LastWord, linger: float, now: float) -> None:
+    def _end(self, event: events.AudienceEvent, word: LastWord, now: float) -> None:
         if self.phase is not Phase.ENDED:
             self.phase = Phase.ENDED
             self._events.append(event)
-            self._farewell = Farewell(word, now=now, linger=linger)
+            self._farewell = Farewell(word, now=now)

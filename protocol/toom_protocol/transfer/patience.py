@@ -11,6 +11,7 @@ from typing import Final
 
 from toom_protocol.transfer.frames import Abort, Done, End, Frame, Refuse
 from toom_protocol.transfer.packets import PacketType
+from toom_protocol.transfer.reasons import Reason
 
 SILENCE: Final = 15.0  # a peer silent for so long is gone; SPEC S12
 KEEP_ALIVE: Final = 2.0  # after so long without a word of its own each end pings: 7 in a silence
@@ -54,10 +55,10 @@ class Repeat:
 class Farewell:
     """The last word of one end, repeated until the other end confirms it (PROTOCOL 5.7)."""
 
-    def __init__(self, word: LastWord, *, now: float, linger: float) -> None:
+    def __init__(self, word: LastWord, *, now: float) -> None:
         self._word = word
         self._repeat = Repeat(now=now)
-        self._until = now + linger
+        self._until = now + _linger(word)
         self._answer_due: float | None = now if isinstance(word, End) else None
         self._answered = now - ANSWER_INTERVAL
         self.confirmed = False
@@ -108,3 +109,14 @@ class Farewell:
     @property
     def _repeats(self) -> bool:
         return not self.confirmed and not isinstance(self._word, End)
+
+
+def _linger(word: LastWord) -> float:
+    """Seconds that the peer has to hear a last word."""
+    match word:
+        case End():
+            return LINGER_AFTER_END
+        case Abort(Reason.PEER_GONE | Reason.NO_ANSWER):
+            return LINGER_TO_THE_DEAD
+        case _:
+            return LINGER

@@ -36,16 +36,7 @@ from toom_protocol.transfer.packets import (
     chunks_in,
 )
 from toom_protocol.transfer.paths import NOWHERE, Address, Paths
-from toom_protocol.transfer.patience import (
-    LINGER,
-    LINGER_AFTER_END,
-    LINGER_TO_THE_DEAD,
-    SILENCE,
-    Control,
-    Farewell,
-    LastWord,
-    Repeat,
-)
+from toom_protocol.transfer.patience import SILENCE, Control, Farewell, LastWord, Repeat
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.repairs import MOST_SPOILT
 from toom_protocol.transfer.sending import Sending
@@ -145,9 +136,9 @@ class Presenter:
                 case Repair(blocks) if self.phase is Phase.SENDING:
                     self._repair(blocks)
                 case Refuse(reason) | Abort(reason):
-                    self._end(Failed(reason), End(), LINGER_AFTER_END, now)
+                    self._end(Failed(reason), End(), now)
                 case Done() if self._fin_said and self.phase is Phase.SENDING:
-                    self._end(Delivered(), End(), LINGER_AFTER_END, now)
+                    self._end(Delivered(), End(), now)
                 case _:
                     pass  # a ping has been heard; the rest is not for a presenter
 
@@ -175,9 +166,7 @@ class Presenter:
     def abort(self, reason: Reason, *, now: float) -> None:
         """Give up; the audience is told, and `Failed` follows."""
         if self.phase is not Phase.ENDED:
-            dead = reason in (Reason.PEER_GONE, Reason.NO_ANSWER)
-            linger = LINGER_TO_THE_DEAD if dead else LINGER
-            self._end(Failed(reason), Abort(reason), linger, now)
+            self._end(Failed(reason), Abort(reason), now)
 
     def over(self, *, now: float) -> bool:
         """Whether the engine may be forgotten."""
@@ -272,8 +261,8 @@ class Presenter:
                 self._repaired[block] = times
                 self._events.append(Disputed(block))
 
-    def _end(self, event: PresenterEvent, word: LastWord, linger: float, now: float) -> None:
+    def _end(self, event: PresenterEvent, word: LastWord, now: float) -> None:
         if self.phase is not Phase.ENDED:
             self.phase = Phase.ENDED
             self._events.append(event)
-            self._farewell = Farewell(word, now=now, linger=linger)
+            self._farewell = Farewell(word, now=now)
