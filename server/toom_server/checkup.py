@@ -13,11 +13,12 @@ from typing import Final
 from toom_protocol.errors import MalformedLine
 from toom_protocol.lines import Post, parse_post
 from toom_server.entries import BROADCASTS
-from toom_server.journal import AnotherVersion, Journal
+from toom_server.journal import Journal
 from toom_server.log_file import LogFile
 from toom_server.mending import Mending, foresee
 from toom_server.records import BadRecord
 from toom_server.rooms_file import RoomsFile
+from toom_server.segments import AnotherVersion
 from toom_server.survey import HIDDEN, Survey, log_path, logs_there, survey
 
 JOURNAL: Final = f"{HIDDEN}/journal"

@@ -22,16 +22,18 @@ from typing import Final, Protocol
 from toom_protocol.codec import encode as encode_frame
 from toom_protocol.messages import Reply
 from toom_server import checkpoint
+from toom_server.boot import boot
 from toom_server.checkpoint import Checkpoint, Extent, sync_directory
 from toom_server.entries import BROADCASTS, Entry, History, OriginEntry, PostEntry, RoomEntry
 from toom_server.events import tell
-from toom_server.journal import AnotherVersion, Journal, boot
+from toom_server.journal import Journal
 from toom_server.log_file import LOG_MODE, LogFile
 from toom_server.mending import foresee
 from toom_server.records import BadRecord, Origin, encode
 from toom_server.recovery import Replay
 from toom_server.rooms_file import RoomsFile
 from toom_server.runs import ANY_BOOT, Runs
+from toom_server.segments import AnotherVersion
 from toom_server.survey import HIDDEN, Survey, log_path, survey
 from toom_server.tails import Tail, tails_of
 from toom_server.userlog_file import UserLogFile

@@ -12,7 +12,7 @@ from tests.server.test_store import room, said
 from toom_server.checkpoint import read
 from toom_server.checkup import examine
 from toom_server.entries import RoomEntry
-from toom_server.journal import BLOCK, MAGIC
+from toom_server.segments import BLOCK, MAGIC
 from toom_server.store import FileStore
 
 LOG = """\

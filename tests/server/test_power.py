@@ -77,9 +77,9 @@ def unreliable(directory: Path, world: World, syncs: int) -> Iterator[ForgetfulD
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fdatasync", disk.sync)
         patch.setattr(os, "fsync", disk.sync)
-        patch.setattr("toom_server.journal.FIRST_SIZE", 4 * 4096)
-        patch.setattr("toom_server.journal.LARGEST", 16 * 4096)
-        patch.setattr("toom_server.journal.SMALLEST", 4 * 4096)
+        patch.setattr("toom_server.segments.FIRST_SIZE", 4 * 4096)
+        patch.setattr("toom_server.segments.LARGEST", 16 * 4096)
+        patch.setattr("toom_server.segments.SMALLEST", 4 * 4096)
         patch.setattr("toom_server.journal.boot", lambda: os.urandom(16))
         yield disk
 
