@@ -14,15 +14,13 @@ from typing import BinaryIO, Final
 from toom_protocol.lines import Post
 from toom_server.allocation import take_ahead
 from toom_server.entries import LastPost
+from toom_server.log_lines import block_from, blocks, is_still_so, place_after
 from toom_server.log_scan import Scan, read_line, scan
 from toom_server.tails import Tail
 from toom_server.time_index import Indexed, TimeIndex, second_of
 
-BLOCK: Final = 24 * 1024  # bytes told at a time; with a longest line it stays below a frame's field
-LONGEST_LINE: Final = 16 * 1024  # bytes; a message of SPEC S5 and a name of PROTOCOL 7.2 fit
 LOG_MODE: Final = 0o644  # people read the logs
 INDEX_EVERY: Final = 1 << 20  # bytes of a log that are worth an index; less is read in no time
-PLACES: Final = 32  # of an index that are compared with the log
 NOTHING: Final[Mapping[int, bytes]] = MappingProxyType({})
 
 
@@ -139,7 +137,7 @@ class LogFile:
             return Scan()
         with suppress(OSError):
             what = self._times.decode(index.read_bytes())
-            if what is not None and what.size <= size and _is_still_so(file, self._times, what):
+            if what is not None and what.size <= size and is_still_so(file, self._times, what):
                 self._indexed_to = what.size
                 return Scan(what.size, LastPost(what.number, what.at))
         self._times = TimeIndex()
@@ -232,7 +230,7 @@ class LogFile:
         if start is None:
             return
         with suppress(FileNotFoundError):  # somebody has deleted it: there is nothing to read
-            yield from _blocks(self.path, start, end)
+            yield from blocks(self.path, start, end)
 
     def place_after(self, number: int) -> int:
         """Give the offset behind the message of this number, by bisection of the file itself.
@@ -244,16 +242,7 @@ class LogFile:
         """
         if number >= self.last.number or not self.path.exists():
             return self.size
-        low, high = 0, self.size  # the line that is sought begins in between
-        with self.path.open("rb") as file:
-            while low < high:
-                middle = (low + high) // 2
-                start, found = _message_from(file, middle, high)
-                if found is None or found > number:
-                    high = middle
-                else:
-                    low = start + 1
-            return _start_of_line(file, low, self.size)
+        return place_after(self.path, number, self.size)
 
     def block_from(self, offset: int) -> tuple[bytes, int]:
         """Give some whole lines from an offset on, and where the next ones begin.
@@ -261,16 +250,9 @@ class LogFile:
         Raises:
             OSError: the file cannot be read.
         """
-        length = min(BLOCK + LONGEST_LINE, self.size - offset)
-        if length <= 0 or not self.path.exists():
+        if offset >= self.size or not self.path.exists():
             return b"", self.size
-        with self.path.open("rb") as file:
-            file.seek(offset)
-            data = file.read(length)
-        if not data:  # somebody has cut it off
-            return b"", self.size
-        end = data.rfind(b"\n") + 1
-        return data[:end], offset + (end or len(data))
+        return block_from(self.path, offset, self.size)
 
     def _catch_up(self) -> None:
         """Look through the file again: somebody else has written to it under us."""
@@ -289,84 +271,6 @@ class LogFile:
         latest = max(self.last.at, at)
         self._times.note(second_of(latest), offset)
         self.last = LastPost(self.last.number, latest)
-
-
-def _is_still_so(file: BinaryIO, times: TimeIndex, what: Indexed) -> bool:
-    """Whether a log has what an index tells: the last message, and some of its places.
-
-    Not each line is looked at, so a text that somebody has replaced by one of the same length is
-    not noticed, and need not be: every line still begins where the index says.
-    """
-    file.seek(max(0, what.size - LONGEST_LINE))
-    end = file.read(min(LONGEST_LINE, what.size))
-    if not end.endswith(b"\n") or file.tell() != what.size:  # or it is shorter by now
-        return False
-    post = read_line(end[:-1].split(b"\n")[-1])
-    if post is None or post.number != what.number:
-        return False
-    if not times.offsets:
-        return False
-    step = max(1, len(times.offsets) // PLACES)
-    for position in (*range(0, len(times.offsets), step), -1):
-        offset = times.offsets[position]
-        file.seek(max(0, offset - 1))
-        if offset and file.read(1) != b"\n":
-            return False
-        post = read_line(file.readline(LONGEST_LINE))
-        if post is None or second_of(post.at) != times.seconds[position]:
-            return False
-    return True
-
-
-def _start_of_line(file: BinaryIO, offset: int, end: int) -> int:
-    """Give where the first line begins at an offset or later."""
-    if offset == 0:
-        return 0
-    file.seek(offset - 1)
-    while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
-        pass
-    return min(file.tell(), end)
-
-
-def _message_from(file: BinaryIO, offset: int, end: int) -> tuple[int, int | None]:
-    """Give offset and number of the first message that begins at an offset or later."""
-    start = _start_of_line(file, offset, end)
-    while start < end:
-        file.seek(start)
-        raw = file.readline(LONGEST_LINE)
-        if (post := read_line(raw)) is not None:
-            return start, post.number
-        start += len(raw) or end
-    return end, None
-
-
-def _blocks(path: Path, offset: int, end: int) -> Iterator[bytes]:
-    """Yield blocks of whole lines; a line longer than any message is somebody else's, left out.
-
-    The file is opened for each block: whoever reads slowly keeps no descriptor.
-    """
-    rest, is_foreign = b"", False
-    while offset < end and (data := _part(path, offset, min(BLOCK, end - offset))):
-        offset += len(data)
-        if is_foreign:  # the rest of a line that is left out
-            _, newline, data = data.partition(b"\n")
-            is_foreign = not newline
-        lines, newline, rest = (rest + data).rpartition(b"\n")
-        block = lines + newline
-        if len(block) > LONGEST_LINE and max(map(len, block.split(b"\n"))) >= LONGEST_LINE:
-            block = b"\n".join(line for line in block.split(b"\n") if len(line) < LONGEST_LINE)
-        if len(rest) > LONGEST_LINE:
-            rest, is_foreign = b"", True
-        if block:
-            yield block
-
-
-def _part(path: Path, offset: int, length: int) -> bytes:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.pread(handle, length, offset)
-    finally:
-        os.close(handle)
 
 
 def _write_all(handle: int, data: bytes) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from toom_protocol.codec import MAX_FIELD
 from toom_server.entries import PostEntry
-from toom_server.log_file import BLOCK, LONGEST_LINE, LogFile
+from toom_server.log_file import LogFile
+from toom_server.log_lines import BLOCK, LONGEST_LINE
 from toom_server.tails import tails_of
 
 AT = datetime(2022, 6, 1, 16, 0, 0)
