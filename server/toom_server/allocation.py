@@ -12,7 +12,7 @@ UNIT: Final = 4096  # bytes; file systems give room in blocks of this size or sm
 MOST_AHEAD: Final = 1 << 20  # bytes that are taken ahead for one log at most
 SHARE: Final = 8  # a log is given an eighth of its size ahead
 KEEP_SIZE: Final = 1  # FALLOC_FL_KEEP_SIZE of fallocate(2): the file does not look longer
-# Where a file system or kernel cannot take room ahead: writing may then fail later (store.py).
+# Where a file system or kernel cannot take room ahead: writing may then fail later (log_file.py).
 CANNOT: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -1,7 +1,7 @@
 """A look through a server's directory that changes nothing (`toom-server --check`).
 
 Belongs here: what is in order, what the next start would repair, what is a fault. Does not:
-repairing (store.py, SPEC S13); both ask survey.py and mending.py what is to be done.
+repairing (file_store.py, SPEC S13); both ask survey.py and mending.py what is to be done.
 """
 
 import fcntl

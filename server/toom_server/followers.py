@@ -5,7 +5,7 @@ end of a log gets each batch as it is kept, the same bytes for all of them; whoe
 because they come back or read slowly, is fed from the log's file as fast as they read. So nothing
 waits in memory for them but what their connection holds.
 
-Belongs here: who has heard what. Does not: who may hear what (conference.py), files (store.py).
+Belongs here: who has heard what. Does not: who may hear what (conference.py), files (log_shelf.py).
 """
 
 import asyncio

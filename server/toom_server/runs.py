@@ -2,7 +2,7 @@
 
 A run is one that has asked for a session that can be resumed (PROTOCOL 3.6). The journal has what
 came after the last checkpoint; this is what came before. Belongs here: the table and its bytes.
-Does not: whose runs they are, when the file is written (store.py).
+Does not: whose runs they are, when the file is written (runs_file.py).
 """
 
 import struct

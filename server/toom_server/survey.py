@@ -1,6 +1,7 @@
 """What lies in a server's directory, before anything is changed (PROTOCOL 6.1, 6.3).
 
-A start repairs what it finds here (store.py), `toom-server --check` only tells of it (checkup.py).
+A start repairs what it finds here (file_store.py), `toom-server --check` only tells of it
+(checkup.py).
 """
 
 import re

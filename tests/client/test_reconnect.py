@@ -22,7 +22,7 @@ from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, encode
 from toom_protocol.liveness import LOGIN_LIMIT
 from toom_server.accounts import Accounts
-from toom_server.store import FileStore
+from toom_server.file_store import FileStore
 
 Story = Callable[[Running, Cutter, Seat], Awaitable[None]]
 

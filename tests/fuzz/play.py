@@ -20,10 +20,11 @@ from toom_protocol.marks import parse_marks
 from toom_server.accounts import Accounts
 from toom_server.conference import Conference
 from toom_server.connection import Connection
+from toom_server.file_store import FileStore
 from toom_server.hub import Hub
 from toom_server.line_writer import LineWriter
 from toom_server.sessions import Sessions
-from toom_server.store import Durability, FileStore
+from toom_server.store import Durability
 
 USERS = ("Yoda", "Han", "Luke", "Leia")
 PASSWORD = "pw"

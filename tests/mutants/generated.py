@@ -21,9 +21,9 @@ TRANSFER: Final = "protocol/toom_protocol/transfer"
 TARGETS: Final = {  # sources, and the sections of SPEC.md that tell what they do
     f"{SERVER}/conference.py": "S2 S3 S4 S6 S7 S8 S9 S10 S11 S13",
     **dict.fromkeys((f"{SERVER}/accounts.py", f"{SERVER}/doorkeeper.py"), "S2"),
-    f"{SERVER}/store.py": "S3 S6 S8 S9 S10 S13",
-    f"{SERVER}/log_file.py": "S4 S6 S9 S10 S13",
-    f"{SERVER}/log_scan.py": "S4 S6 S9 S10 S13",
+    f"{SERVER}/file_store.py": "S3 S6 S8 S9 S10 S13",
+    f"{SERVER}/log_shelf.py": "S6 S8 S9 S10 S13",
+    **{f"{SERVER}/log_{noun}.py": "S4 S6 S9 S10 S13" for noun in ("file", "lines", "scan")},
     f"{SERVER}/mending.py": "S13",
     f"{SERVER}/rooms_file.py": "S8 S13",
     **{

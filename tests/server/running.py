@@ -13,10 +13,11 @@ from toom_server.accounts import Accounts
 from toom_server.conference import Conference
 from toom_server.connection import Connection
 from toom_server.doorway import Doorway
+from toom_server.file_store import FileStore
 from toom_server.hub import Hub
 from toom_server.line_writer import LineWriter
 from toom_server.sessions import TOKEN_SIZE, Sessions
-from toom_server.store import FileStore, Store
+from toom_server.store import Store
 
 PATIENCE = 5.0  # seconds that a reply may take on a busy host
 

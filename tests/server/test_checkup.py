@@ -1,7 +1,6 @@
 """`toom-server --check`: what is in order, what is not, and nothing changed: PROTOCOL 6.2, 6.3."""
 
 import errno
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,8 @@ from tests.server.test_store import room, said
 from toom_server.checkpoint import read
 from toom_server.checkup import examine
 from toom_server.entries import RoomEntry
+from toom_server.file_store import FileStore
 from toom_server.segments import BLOCK, MAGIC
-from toom_server.store import FileStore
 
 LOG = """\
 1; 24 Nov 2026 10:00:00; Yoda; one
@@ -50,8 +49,7 @@ def killed(directory: Path) -> Iterator[FileStore]:
     store = FileStore(directory)
     store.load()
     yield store
-    os.close(store._lock)
-    store._journal.close()
+    store.drop()
 
 
 def end_in_order(directory: Path) -> None:

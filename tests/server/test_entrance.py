@@ -22,10 +22,10 @@ from toom_server.accounts import Accounts
 from toom_server.conference import Conference
 from toom_server.doorway import Doorway
 from toom_server.entrance import Entrance
+from toom_server.file_store import FileStore
 from toom_server.hub import Hub
 from toom_server.line_writer import LineWriter
 from toom_server.sessions import Sessions
-from toom_server.store import FileStore
 
 pytest.importorskip("cryptography")
 LONG = 60.0  # seconds; no test waits for such a handshake to end

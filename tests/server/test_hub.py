@@ -17,7 +17,8 @@ from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT
 from toom_server.connection import MAX_UNANSWERED
 from toom_server.doorway import Doorway
 from toom_server.entries import Entry
-from toom_server.store import DirectoryInUse, FileStore, StoreError
+from toom_server.file_store import FileStore
+from toom_server.store import DirectoryInUse, StoreError
 
 EPOCH = "1 Jan 1970 00:00:00"
 

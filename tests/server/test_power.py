@@ -19,8 +19,8 @@ from tests.server.durability import SEEDS_OF_POWER, check_log
 from toom_protocol.lines import parse_post
 from toom_protocol.messages import BroadcastSent
 from toom_server.entries import Entry, OriginEntry, PostEntry, RoomEntry
+from toom_server.file_store import FileStore
 from toom_server.replies import REMEMBERED
-from toom_server.store import FileStore
 
 AT = datetime(2022, 6, 1, 16, 0, 0)
 RUN = b"r" * 16
@@ -102,9 +102,7 @@ def live(directory: Path, world: World, after: Path) -> None:
             disk.cut(after)
         finally:
             disk.close()
-            store._journal.close()
-            if store._lock >= 0:
-                os.close(store._lock)
+            store.drop()
 
 
 def check(directory: Path, world: World) -> None:

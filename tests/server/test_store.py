@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from toom_protocol.messages import BroadcastSent
 from toom_server import allocation
 from toom_server.entries import BROADCASTS, History, LastPost, OriginEntry, PostEntry, RoomEntry
-from toom_server.store import DirectoryInUse, Durability, FileStore, StoreError
+from toom_server.file_store import FileStore
+from toom_server.store import DirectoryInUse, Durability, StoreError
 
 AT = datetime(2022, 6, 1, 16, 0, 0)
 
@@ -53,8 +54,7 @@ def restart(directory: Path, store: FileStore, durability: Durability = Durabili
 
 def kill(directory: Path, store: FileStore, durability: Durability = Durability.DISK) -> History:
     """Let go of the directory as a process that is killed does, and start again."""
-    os.close(store._lock)
-    store._journal.close()
+    store.drop()
     store.__init__(directory, durability=durability)  # type: ignore[misc]  # the store's process is another one
     return store.load()
 
@@ -550,9 +550,8 @@ def test_without_a_sync_a_loss_of_power_forgets_for_whom(
     store.load()
     store.commit([said(1), origin(7, 1)])
     monkeypatch.setattr("toom_server.journal.boot", lambda: b"another boot....")
-    monkeypatch.setattr("toom_server.store.boot", lambda: b"another boot....")
-    os.close(store._lock)
-    store._journal.close()
+    monkeypatch.setattr("toom_server.runs_file.boot", lambda: b"another boot....")
+    store.drop()
     again = FileStore(directory, durability=Durability.SYSTEM)
     assert again.load().runs == {}
     again.close()

@@ -5,7 +5,6 @@ Conference, hub, connections and store are the real ones; transports and clocks 
 
 import asyncio
 import io
-import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime, timedelta
@@ -21,9 +20,10 @@ from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, Decoder, encode
 from toom_server.accounts import Accounts
 from toom_server.conference import Conference
+from toom_server.file_store import FileStore
 from toom_server.hub import Hub
 from toom_server.line_writer import LineWriter
-from toom_server.store import Durability, FileStore
+from toom_server.store import Durability
 
 Result = TypeVar("Result")
 TURNS = 1000  # of the event loop; far more than an answer takes
@@ -90,10 +90,7 @@ class Whole:
         self._hub._provers.shutdown()
         self._hub._presence.close()
         self._console.close()
-        for log in self._store._logs.values():
-            log.close()
-        os.close(self._store._lock)
-        self._store._journal.close()
+        self._store.drop()
 
     def close(self) -> None:
         self._patch.undo()
