@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, Protocol
 from toom_protocol.codec import encode
 from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT, SWEEP_INTERVAL
 from toom_protocol.messages import Cause, End, LogIn, LogLines, Message, NotStored, Ping, Request
-from toom_server.conference import Conference, Instant
+from toom_server.conference import Conference
 from toom_server.connection import Connection
 from toom_server.disk import Disk
 from toom_server.doorway import Doorway
@@ -28,7 +28,15 @@ from toom_server.events import tell
 from toom_server.followers import Followers
 from toom_server.group_commit import BatchObserver, GroupCommit
 from toom_server.line_writer import LineWriter
-from toom_server.outcomes import FollowPlan, Outcome, ReadPlan, Session, outcome_of, tell_posts
+from toom_server.outcomes import (
+    FollowPlan,
+    Instant,
+    Outcome,
+    ReadPlan,
+    Session,
+    outcome_of,
+    tell_posts,
+)
 from toom_server.presence import Presence
 from toom_server.replies import REPEATABLE
 from toom_server.store import Store

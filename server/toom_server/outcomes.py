@@ -1,5 +1,5 @@
-"""What the conference decides about one request, as values for the hub to carry out; and what
-follows from a message that was accepted.
+"""What the conference is asked, and decides about one request, as values for the hub to carry out;
+and what follows from a message that was accepted.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +24,14 @@ class Session:
     udp_port: int = 0
     public_key: bytes = b""  # vouched for to whoever exchanges files with this user; PROTOCOL 5.8
     replies: Replies[Any] | None = None  # set when it can be resumed: its request ids are unique
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One moment on the server's two clocks."""
+
+    monotonic: float  # seconds; for blocks
+    local: datetime  # local time without microseconds; for timestamps
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def test_a_ticket_carries_the_peers_key() -> None:
 
 
 def forget(server: Running) -> None:
-    server.conference._sessions.forget("Han")  # type: ignore[union-attr]
+    server.sessions.forget("Han")
 
 
 @pytest.mark.parametrize("meanwhile", [lambda server: None, forget], ids=["resumed", "logged in"])

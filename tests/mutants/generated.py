@@ -20,6 +20,9 @@ SERVER: Final = "server/toom_server"
 TRANSFER: Final = "protocol/toom_protocol/transfer"
 TARGETS: Final = {  # sources, and the sections of SPEC.md that tell what they do
     f"{SERVER}/conference.py": "S2 S3 S4 S6 S7 S8 S9 S10 S11 S13",
+    f"{SERVER}/reception.py": "S2 S3 S11",
+    f"{SERVER}/roster.py": "S3 S7",
+    f"{SERVER}/rooms.py": "S8 S9 S10 S13",
     **dict.fromkeys((f"{SERVER}/accounts.py", f"{SERVER}/doorkeeper.py"), "S2"),
     f"{SERVER}/file_store.py": "S3 S6 S8 S9 S10 S13",
     f"{SERVER}/log_shelf.py": "S6 S8 S9 S10 S13",

@@ -63,9 +63,12 @@ class BareClient:
 class Running:
     """The server and the way to it."""
 
-    def __init__(self, hub: Hub, port: int, directory: Path, conference: Conference) -> None:
+    def __init__(
+        self, hub: Hub, port: int, directory: Path, conference: Conference, sessions: Sessions
+    ) -> None:
         self.hub = hub
         self.conference = conference
+        self.sessions = sessions
         self.port = port
         self.directory = directory
         self.clients: list[BareClient] = []
@@ -96,7 +99,7 @@ async def running(
     hub = Hub(conference, own, LineWriter(sys.stdout), doorway)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(hub), "127.0.0.1", 0)
-    there = Running(hub, server.sockets[0].getsockname()[1], directory, conference)
+    there = Running(hub, server.sockets[0].getsockname()[1], directory, conference, sessions)
     try:
         yield there
     finally:

@@ -10,9 +10,9 @@ from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, Decoder, encode
 from toom_protocol.lines import ActiveUser
 from toom_server.accounts import Accounts
-from toom_server.conference import Conference, Instant
+from toom_server.conference import Conference
 from toom_server.entries import History, LastPost, PostEntry
-from toom_server.outcomes import Outcome, ReadPlan, Session, tell_posts
+from toom_server.outcomes import Instant, Outcome, ReadPlan, Session, tell_posts
 from toom_server.sessions import Sessions
 
 START = datetime(2022, 6, 1, 16, 0, 0)
