@@ -43,9 +43,8 @@ class OriginEntry:
 Entry = PostEntry | RoomEntry | OriginEntry
 
 
-@dataclass(frozen=True, slots=True)
-class LastPost:
-    """Where a log goes on."""
+class LastPost(NamedTuple):
+    """Where a log goes on; a tuple, since one is made for each log of a batch."""
 
     number: int = 0
     at: datetime = datetime.min

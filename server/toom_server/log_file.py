@@ -29,6 +29,7 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._name = str(path)  # for calls with each batch: a Path is converted each time
         self.last = LastPost()
         self.size = 0  # bytes that are committed
         self.edition = 0  # changes when somebody else has written to it: places are no longer so
@@ -36,6 +37,7 @@ class LogFile:
         self._identity = (0, 0)  # device and inode of what is open
         self._room = 0  # up to which size the disk has room for sure
         self._times = TimeIndex()
+        self._noted: datetime | None = None  # the time that was noted last, in this very index
         self._indexed_to = 0  # up to which size an index has been written
         self._seen = Scan()  # by `look`, until it is mended
 
@@ -59,7 +61,7 @@ class LogFile:
             index: a file with what `indexed` gave once; it may be missing.
             upto: as if the log had so many bytes; all of them: None.
         """
-        self._times, self._room, self._indexed_to = TimeIndex(), 0, 0
+        self._times, self._noted, self._room, self._indexed_to = TimeIndex(), None, 0, 0
         self._seen = Scan()
         with suppress(FileNotFoundError), self.path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size if upto is None else upto
@@ -111,7 +113,8 @@ class LogFile:
                     file.truncate(self.size)
                     what = "a half-written last line was cut off."
                 else:
-                    self._index(torn_post, self.size)
+                    self.last = LastPost(torn_post.number, max(self.last.at, torn_post.at))
+                    self._note(self.last.at, self.size)
                     self.size = self.full_size
                     file.seek(self.size - 1)
                     file.write(b"\n")
@@ -173,9 +176,12 @@ class LogFile:
         except OSError:
             os.ftruncate(self._handle, self.size)
             raise
+        latest = self.last.at
         for at, line in tail.marks:
-            self._note(at, self.size + (tail.offset_of(line) if line else 0))
-        self.last = LastPost(tail.last, self.last.at)
+            latest = max(latest, at)
+            if latest != self._noted:
+                self._note(latest, self.size + (tail.offset_of(line) if line else 0))
+        self.last = LastPost(tail.last, latest)
         self.size += len(content)
 
     def sync(self) -> None:
@@ -207,7 +213,7 @@ class LogFile:
     def _open(self) -> int:
         """See to it that what lies at the path is open; give its size."""
         try:
-            there = os.stat(self.path)
+            there = os.stat(self._name)
         except FileNotFoundError:
             there = None
         if there is None or self._handle < 0 or (there.st_dev, there.st_ino) != self._identity:
@@ -223,6 +229,7 @@ class LogFile:
         os.truncate(self.path, size)
         self.size, self.last, self._room = size, last, 0
         self._times.cut(size)
+        self._noted = None
 
     def later_than(self, since: datetime) -> Iterator[bytes]:
         """Yield blocks of whole lines that are strictly later, to the second (SPEC S10)."""
@@ -259,21 +266,16 @@ class LogFile:
         there = LogFile(self.path)
         there.load(self.last.number)
         self.edition += 1
-        self._times, self.size = there._times, there.size
+        self._times, self._noted, self.size = there._times, None, there.size
         self._room = self._indexed_to = 0
 
-    def _index(self, post: Post, offset: int) -> None:
-        self._note(post.at, offset)
-        self.last = LastPost(post.number, self.last.at)
-
     def _note(self, at: datetime, offset: int) -> None:
-        """From this place on it is this time, or the latest one if that is later."""
-        latest = max(self.last.at, at)
-        self._times.note(second_of(latest), offset)
-        self.last = LastPost(self.last.number, latest)
+        """From this place on it is this time."""
+        self._times.note(second_of(at), offset)
+        self._noted = at
 
 
 def _write_all(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
+    written = os.write(handle, data)
+    while written < len(data):
+        written += os.write(handle, memoryview(data)[written:])

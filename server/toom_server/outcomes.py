@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from toom_protocol.codec import encode_numbered
 from toom_protocol.messages import BroadcastSent, Expected, Reply, Rest, RoomMessageSent
@@ -26,8 +26,7 @@ class Session:
     replies: Replies[Any] | None = None  # set when it can be resumed: its request ids are unique
 
 
-@dataclass(frozen=True, slots=True)
-class Instant:
+class Instant(NamedTuple):
     """One moment on the server's two clocks."""
 
     monotonic: float  # seconds; for blocks

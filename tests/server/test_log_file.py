@@ -76,3 +76,21 @@ def test_a_file_of_the_same_size_in_its_place_is_written_to(log: LogFile) -> Non
     log.close()
     add(log, 3)
     assert len(log.path.read_bytes().splitlines()) == 3
+
+
+def test_a_log_that_was_emptied_is_read_from_its_new_beginning(log: LogFile) -> None:
+    """Also within the second that was noted last."""
+    log.path.write_bytes(b"")
+    add(log, 2)
+    assert b"".join(log.later_than(datetime(2022, 6, 1, 15, 59, 59))).startswith(b"2; ")
+
+
+def test_a_batch_that_is_taken_back_leaves_no_time_behind(log: LogFile) -> None:
+    size, last = log.size, log.last
+    late = PostEntry(0, 2, AT.replace(second=1), "Yoda", "hi", 1)
+    for _ in range(2):
+        tail = tails_of([late])[0]
+        log.prepare(len(tail.content))
+        log.forget_after(size, last)
+        log.append(tail, tail.content)
+        assert b"".join(log.later_than(AT)) == tail.content
