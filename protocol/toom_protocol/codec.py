@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any, Final, cast, get_args, get_type_hints
 
 from toom_protocol.errors import MalformedFrame, MisuseError
-from toom_protocol.messages import VERSION, Broadcast, Message, Unknown
+from toom_protocol.messages import VERSION, Broadcast, Message, RoomMessage, Unknown
 
 PREFACE: Final = b"TOOM" + bytes([VERSION])  # first bytes of either side; PROTOCOL 2.1
 MAX_FRAME: Final = 128 * 1024  # bytes after the length; two fields of 60,000 bytes and some room
@@ -26,6 +26,8 @@ _MAX_INTEGER_BYTES: Final = 8
 # the rest of decoding.
 _empty: Final = object.__new__
 _put_text: Final = vars(Broadcast)["text"].__set__
+_put_room_id: Final = vars(RoomMessage)["room_id"].__set__
+_put_room_text: Final = vars(RoomMessage)["text"].__set__
 
 
 # The id that ties a reply to its request, 0 for notices; and a message. A bare tuple, since each
@@ -90,14 +92,17 @@ class Decoder:
         size = len(data)
         self._wanted = 0
         while len(found) != limit:
-            if size - offset >= _SAID.size:  # what is said to everybody comes most often
-                length, kind, request_id, number, text_length = _SAID.unpack_from(data, offset)
+            if size - offset >= _SAID.size:  # what is said comes most often
+                length, kind, request_id, number, first = _SAID.unpack_from(data, offset)
                 end = offset + 4 + length
-                is_usual = number == 1 and _SAID.size + text_length == 4 + length
-                if kind == Broadcast.KIND and is_usual and end <= size:
-                    message = _empty(Broadcast)
-                    _put_text(message, _text(data[offset + _SAID.size : end]))
-                    found.append((request_id, message))
+                said: Broadcast | RoomMessage | None = None
+                if number == 1 and end <= size:
+                    if kind == Broadcast.KIND:
+                        said = _broadcast(data, offset + _SAID.size, first, end)
+                    elif kind == RoomMessage.KIND:
+                        said = _room_message(data, offset + _SAID.size, first, end)
+                if said is not None:
+                    found.append((request_id, said))
                     offset = end
                     continue
             if size - offset < _HEADER.size:
@@ -117,6 +122,27 @@ class Decoder:
             )
             offset = end
         return offset
+
+
+def _broadcast(data: bytes, start: int, length: int, end: int) -> Broadcast | None:
+    """Read one in its usual form: the text alone; None: it has another."""
+    if start + length != end:
+        return None
+    message = _empty(Broadcast)
+    _put_text(message, _text(data[start:end]))
+    return message
+
+
+def _room_message(data: bytes, start: int, length: int, end: int) -> RoomMessage | None:
+    """Read one in its usual form: the room's number, then the text; None: it has another."""
+    head = start + length
+    text = head + _FIELD.size
+    if text > end or _FIELD.unpack_from(data, head) != (2, end - text):
+        return None
+    message = _empty(RoomMessage)
+    _put_room_id(message, _integer(data[start:head]))
+    _put_room_text(message, _text(data[text:end]))
+    return message
 
 
 def encode(request_id: int, message: Message) -> bytes:

@@ -82,6 +82,21 @@ def test_an_unknown_field_is_ignored() -> None:
     assert greeted().receive(frame(3, body)) == [(1, m.Broadcast("hi"))]
 
 
+def test_a_room_message_is_read_in_any_form() -> None:
+    """The usual form is read by itself; whatever else stands there is read field by field."""
+    room, text = struct.pack("!BHB", 1, 1, 7), struct.pack("!BH", 2, 2) + b"hi"
+    new = struct.pack("!BH", 99, 3) + b"new"
+    for body in (
+        room + text,
+        text + room,
+        room + new + text,
+        room + text + new,
+        room + room + text,
+    ):
+        stream = frame(6, body) + encode(2, m.Ping())
+        assert greeted().receive(stream) == [(1, m.RoomMessage(7, "hi")), (2, m.Ping())]
+
+
 def test_a_field_with_a_default_may_be_missing() -> None:
     body = b"".join(struct.pack("!BH", n, 1) + b"a" for n in (1, 2, 3))
     assert greeted().receive(frame(1, body)) == [(1, m.LogIn("a", "a", ord("a")))]
@@ -100,6 +115,10 @@ def test_a_field_with_a_default_may_be_missing() -> None:
         (PREFACE + frame(3, b"\x01\x00\x09abc"), "cut off"),
         (PREFACE + frame(3, b"\x01\x00\x01\xff"), "UTF-8"),
         (PREFACE + frame(3, b""), "lacks a field"),
+        (PREFACE + frame(6, b"\x01\x00\x01\x07\x02\x00\x09abc"), "cut off"),
+        (PREFACE + frame(6, b"\x01\x00\x01\x07\x02\x00"), "cut off"),
+        (PREFACE + frame(6, b"\x01\x00\x01\x07"), "lacks a field"),
+        (PREFACE + frame(6, b"\x01\x00\x00\x02\x00\x01a"), "a number of 0"),
         (PREFACE + frame(67, b"\x01\x00\x01\x09"), "no LoginFault"),
         (PREFACE + frame(64, b"\x01\x00\x00"), "a number of 0"),
         (PREFACE + frame(64, b"\x01\x00\x09" + b"\1" * 9), "a number of 9"),
