@@ -22,10 +22,10 @@ from toom_server.checkup import examine
 from toom_server.conference import Conference
 from toom_server.connection import Connection
 from toom_server.disk import best_disk
-from toom_server.doorway import Doorway
+from toom_server.doorway import MOST, Doorway
 from toom_server.events import FORMATS, LEVELS, listen, tell
 from toom_server.file_store import FileStore
-from toom_server.hub import MOST, Hub
+from toom_server.hub import Hub
 from toom_server.line_writer import LineWriter
 from toom_server.sessions import TOKEN_SIZE, Sessions
 from toom_server.store import DirectoryInUse, Durability

@@ -1,14 +1,17 @@
 """How many connections there may be, in all and from one address (PROTOCOL 2.5). Pure."""
 
 from collections import Counter
+from typing import Final
 
 from toom_protocol.messages import Cause
+
+MOST: Final = 1 << 20  # connections, where nobody says how many; more than any system grants
 
 
 class Doorway:
     """Counts who is inside."""
 
-    def __init__(self, most: int, per_address: int | None = None) -> None:
+    def __init__(self, most: int = MOST, per_address: int | None = None) -> None:
         """Let so many in; `per_address` is nobody's limit when it is None, as SPEC has it."""
         self._most = most
         self._per_address = per_address

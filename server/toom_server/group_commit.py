@@ -8,21 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from logging import ERROR
-from typing import Protocol
 
 from toom_server.disk import Disk, ThreadedDisk
 from toom_server.entries import Entry, OriginEntry
 from toom_server.events import tell
+from toom_server.observer import Observer
 from toom_server.store import Store, StoreError
 
 Done = Callable[[str | None], None]  # hears why nothing of a batch is kept; None: all of it is
-
-
-class BatchObserver(Protocol):
-    """Counts batches; it is called in the event loop and must not wait."""
-
-    def batch(self, entries: int, seconds: float, *, kept: bool) -> None:
-        """A batch went to the disk, with so many messages and rooms, and came back."""
 
 
 class GroupCommit:
@@ -31,7 +24,7 @@ class GroupCommit:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._disk: Disk = ThreadedDisk()
-        self._observer: BatchObserver | None = None
+        self._observer: Observer | None = None
         self.is_healthy = True  # whether the last batch was kept
 
     def use_disk(self, disk: Disk) -> None:
@@ -39,7 +32,7 @@ class GroupCommit:
         self._disk.close()
         self._disk = disk
 
-    def observe(self, observer: BatchObserver) -> None:
+    def observe(self, observer: Observer) -> None:
         """Tell somebody about batches from now on."""
         self._observer = observer
 

@@ -17,8 +17,8 @@ from tests.server.running import PATIENCE, Running, running
 from toom_protocol import messages as m
 from toom_server.accounts import Accounts, BadCredentials
 from toom_server.hashing import main
-from toom_server.hub import PROVERS
 from toom_server.passwords import fault_of_hash, matches, new_hash
+from toom_server.proving import PROVERS
 
 Dialogue = Callable[[Running], Awaitable[None]]
 RFC_7914 = bytes.fromhex(  # section 12, the third vector; its first 32 bytes are the hash so long

@@ -86,9 +86,7 @@ class Whole:
     def kill(self) -> None:
         """End without warning: nothing that waits in memory is done any more."""
         self._loop.close()
-        self._hub._commit.close()
-        self._hub._provers.shutdown()
-        self._hub._presence.close()
+        self._hub.drop()
         self._console.close()
         self._store.drop()
 
