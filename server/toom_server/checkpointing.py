@@ -69,7 +69,12 @@ class Checkpointing:
         Raises:
             OSError: the earlier one still counts.
         """
-        self._write(self._snapshot(sequence))
+        snapshot = self._snapshot(sequence)
+        try:
+            self._write(snapshot)
+        except OSError:  # it is tried again, and must sync these logs then
+            self._logs.put_back_dirty(snapshot.dirty)
+            raise
 
     def begin(self, sequence: int) -> None:
         """Write one beside the conference, unless one is being written."""
