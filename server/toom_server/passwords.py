@@ -25,6 +25,7 @@ MOST_MEMORY: Final = 1 << 30  # bytes that a hash of the file may ask for
 # wide use takes (libsodium's `SENSITIVE`: 1 GiB four times).
 MOST_SCRYPT_WORK: Final = MOST_MEMORY
 MOST_ARGON2_WORK: Final = 4 * MOST_MEMORY
+MOST_LANES: Final = 64  # threads that one Argon2 hash may take at a time; advice is 1 to 8
 KIB: Final = 1024  # bytes; what Argon2 counts memory in
 LEAST_ARGON2: Final = (8, 4)  # bytes of salt and hash; RFC 9106, section 3.1
 _SCRYPT: Final = re.compile(
@@ -77,6 +78,8 @@ def _fault_of_argon2(word: str) -> str | None:
     if memory * KIB * passes > MOST_ARGON2_WORK:
         most = MOST_ARGON2_WORK // (memory * KIB)
         return f"its hash has t={passes}, which takes too long: at most {most} with this m"
+    if lanes > MOST_LANES:
+        return f"its hash has p={lanes}, which takes too many threads: at most {MOST_LANES}"
     if memory < 8 * lanes:
         return f"its hash has m={memory}, which must be 8 times p or more"  # RFC 9106, section 3.1
     sizes = (len(_read(text)) for text in found.groups()[3:])

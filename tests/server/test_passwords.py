@@ -74,6 +74,13 @@ def test_an_argon2_hash_may_not_take_longer_than_the_strongest(memory: int, most
     assert f"at most {most} with" in str(fault_of_hash(word.format(most + 1)))
 
 
+def test_an_argon2_hash_may_not_take_a_thread_for_each_of_its_many_lanes() -> None:
+    pytest.importorskip("argon2")
+    word = "$argon2id$v=19$m=65536,t=1,p={}$c29tZXNhbHQ$AAAAAAAA"
+    assert fault_of_hash(word.format(64)) is None
+    assert "at most 64" in str(fault_of_hash(word.format(65)))
+
+
 def test_a_hash_that_takes_too_long_is_refused_by_all_who_read_it(tmp_path: Path) -> None:
     credentials = tmp_path / "credentials.txt"
     slow = "Han $scrypt$ln=14,r=8,p=999$c2FsdA$c2FsdA\n"
