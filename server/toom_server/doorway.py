@@ -18,6 +18,11 @@ class Doorway:
         self._inside: Counter[str] = Counter()
         self._total = 0
 
+    @property
+    def count(self) -> int:
+        """How many are inside."""
+        return self._total
+
     def enter(self, address: str) -> Cause | None:
         """Let a connection in, or say why not."""
         if self._total >= self._most:

@@ -140,8 +140,8 @@ class Hub:
 
     @property
     def connections(self) -> int:
-        """How many there are, logged in or not."""
-        return len(self._connections)
+        """How many have a place: logged in or not, or still in the handshake of TLS."""
+        return self._doorway.count
 
     @property
     def users(self) -> int:

@@ -34,9 +34,10 @@ LONG = 60.0  # seconds; no test waits for such a handshake to end
 class House:
     """A hub behind an entrance, and ways to it."""
 
-    def __init__(self, port: int, ends: contextlib.AsyncExitStack) -> None:
+    def __init__(self, port: int, ends: contextlib.AsyncExitStack, hub: Hub) -> None:
         self._port = port
         self._ends = ends
+        self.hub = hub
 
     async def bare(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -75,7 +76,7 @@ async def house(
     there.open(listener, 128)
     try:
         async with contextlib.AsyncExitStack() as ends:
-            yield House(listener.getsockname()[1], ends)
+            yield House(listener.getsockname()[1], ends, hub)
     finally:
         there.close()
         await hub.close()
@@ -98,6 +99,7 @@ def test_who_has_not_begun_a_handshake_has_a_place(tmp_path: Path) -> None:
                 await there.half_open()
             told = await there.client()
             assert await told.receive() == (0, m.SentAway(m.Cause.FULL))
+            assert there.hub.connections == 2  # what the metric tells
             await told.ended()
             told.writer.close()
 
