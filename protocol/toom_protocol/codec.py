@@ -6,25 +6,20 @@ splits strings.
 
 import struct
 from collections.abc import Callable
-from dataclasses import MISSING, fields
-from enum import IntEnum
-from typing import Any, Final, cast, get_args, get_type_hints
+from typing import Any, Final, cast
 
 from toom_protocol.errors import MalformedFrame, MisuseError
+from toom_protocol.forms import FIELD, FORMS, MAX_INTEGER_BYTES, as_integer, as_text, empty
 from toom_protocol.messages import VERSION, Broadcast, Message, RoomMessage, Unknown
 
 PREFACE: Final = b"TOOM" + bytes([VERSION])  # first bytes of either side; PROTOCOL 2.1
 MAX_FRAME: Final = 128 * 1024  # bytes after the length; two fields of 60,000 bytes and some room
-MAX_FIELD: Final = 0xFFFF  # bytes; a field's length is a 16-bit number
+MAXFIELD: Final = 0xFFFF  # bytes; a field's length is a 16-bit number
 
 _HEADER: Final = struct.Struct("!IBI")  # length of what follows it, kind, request id
 _AFTER_LENGTH: Final = _HEADER.size - 4
-_FIELD: Final = struct.Struct("!BH")  # number of the field, length of its value
 _SAID: Final = struct.Struct("!IBIBH")  # the header and the head of the first field
-_MAX_INTEGER_BYTES: Final = 8
-# Frozen messages that come most often get their slots filled directly: __init__ costs more than all
-# the rest of decoding.
-_empty: Final = object.__new__
+# What comes most often gets its slots filled directly (forms.py).
 _put_text: Final = vars(Broadcast)["text"].__set__
 _put_room_id: Final = vars(RoomMessage)["room_id"].__set__
 _put_room_text: Final = vars(RoomMessage)["text"].__set__
@@ -115,7 +110,7 @@ class Decoder:
             if size < end:
                 self._wanted = end - offset
                 break
-            form = _FORMS.get(kind)
+            form = FORMS.get(kind)
             start = offset + _HEADER.size
             found.append(
                 (request_id, Unknown(kind) if form is None else form.decode(data, start, end))
@@ -128,20 +123,20 @@ def _broadcast(data: bytes, start: int, length: int, end: int) -> Broadcast | No
     """Read one in its usual form: the text alone; None: it has another."""
     if start + length != end:
         return None
-    message = _empty(Broadcast)
-    _put_text(message, _text(data[start:end]))
+    message = empty(Broadcast)
+    _put_text(message, as_text(data[start:end]))
     return message
 
 
 def _room_message(data: bytes, start: int, length: int, end: int) -> RoomMessage | None:
     """Read one in its usual form: the room's number, then the text; None: it has another."""
     head = start + length
-    text = head + _FIELD.size
-    if text > end or _FIELD.unpack_from(data, head) != (2, end - text):
+    text = head + FIELD.size
+    if text > end or FIELD.unpack_from(data, head) != (2, end - text):
         return None
-    message = _empty(RoomMessage)
-    _put_room_id(message, _integer(data[start:head]))
-    _put_room_text(message, _text(data[text:end]))
+    message = empty(RoomMessage)
+    _put_room_id(message, as_integer(data[start:head]))
+    _put_room_text(message, as_text(data[text:end]))
     return message
 
 
@@ -151,7 +146,7 @@ def encode(request_id: int, message: Message) -> bytes:
     Raises:
         MisuseError: a value that cannot be sent (too long, negative, no UTF-8).
     """
-    body = _FORMS[message.KIND].encode(message)
+    body = FORMS[message.KIND].encode(message)
     length = _AFTER_LENGTH + len(body)
     if length > MAX_FRAME:
         raise MisuseError(f"a frame of {length} bytes")
@@ -170,136 +165,11 @@ def encode_numbered(kind: type[Message], *rest: str | int) -> Callable[[int, int
     Raises:
         MisuseError: as `encode`.
     """
-    tail = encode(0, cast(Any, kind)(0, *rest))[_HEADER.size + _FIELD.size + 1 :]
+    tail = encode(0, cast(Any, kind)(0, *rest))[_HEADER.size + FIELD.size + 1 :]
     whole = struct.Struct(f"!IBIBHQ{len(tail)}s")  # a number in all of its eight bytes
     length, kind_number, pack = whole.size - 4, kind.KIND, whole.pack
 
     def frame(request_id: int, number: int) -> bytes:
-        return pack(length, kind_number, request_id, 1, _MAX_INTEGER_BYTES, number, tail)
+        return pack(length, kind_number, request_id, 1, MAX_INTEGER_BYTES, number, tail)
 
     return frame
-
-
-class _Form:
-    """How one kind of message is written: its fields, numbered from 1."""
-
-    def __init__(self, message: type[Any]) -> None:
-        hints = get_type_hints(message)
-        self._message = message
-        self._fields = [
-            _Field(number, field.name, hints[field.name], field.default)
-            for number, field in enumerate(fields(message), start=1)
-        ]
-        self._by_number = {field.number: field for field in self._fields}
-        # The form in which messages come usually: every field once, in order.
-        self._has_lists = any(field.repeated for field in self._fields)
-        self._usual = [(f.number, f.take, getattr(message, f.name).__set__) for f in self._fields]
-
-    def encode(self, message: object) -> bytes:
-        return b"".join([field.encode(getattr(message, field.name)) for field in self._fields])
-
-    def decode(self, data: bytes, start: int, end: int) -> Any:
-        """Read a body: in its usual form quickly, in any other one field by field."""
-        if self._has_lists:
-            return self._decode_any(data[start:end])
-        message = _empty(self._message)
-        offset = start
-        for number, take, put in self._usual:
-            if end - offset < _FIELD.size or data[offset] != number:
-                return self._decode_any(data[start:end])
-            text = offset + _FIELD.size
-            offset = text + (data[offset + 1] << 8 | data[offset + 2])
-            put(message, take(data[text:offset]))
-        return message if offset == end else self._decode_any(data[start:end])
-
-    def _decode_any(self, body: bytes) -> Any:
-        values: dict[str, Any] = {
-            f.name: [] if f.repeated else f.default for f in self._fields if f.has_default
-        }
-        offset = 0
-        while offset < len(body):
-            if len(body) - offset < _FIELD.size:
-                raise MalformedFrame("a field is cut off")
-            number, length = _FIELD.unpack_from(body, offset)
-            offset += _FIELD.size
-            value = body[offset : offset + length]
-            offset += length
-            if len(value) < length:
-                raise MalformedFrame("a field is cut off")
-            if number in self._by_number:  # unknown fields are ignored: a newer peer sent them
-                self._by_number[number].decode_into(values, value)
-        values |= {f.name: tuple(values[f.name]) for f in self._fields if f.repeated}
-        try:
-            return self._message(**values)
-        except TypeError as exc:
-            raise MalformedFrame(f"{self._message.__name__} lacks a field") from exc
-
-
-class _Field:
-    """How one field is written: text, number, bytes, or a repeated text."""
-
-    def __init__(self, number: int, name: str, hint: Any, default: Any) -> None:
-        self.number = number
-        self.name = name
-        self.repeated = hint == tuple[str, ...]
-        self.has_default = self.repeated or default is not MISSING
-        self.default = () if self.repeated else default
-        self.take: Callable[[bytes], Any] = _text
-        if hint is bytes:
-            self.take = bytes
-        elif hint is int:
-            self.take = _integer
-        elif isinstance(hint, type) and issubclass(hint, IntEnum):
-            self.take = _choice(hint)
-
-    def encode(self, value: Any) -> bytes:
-        if self.repeated:
-            return b"".join(self._encode_one(item) for item in value)
-        return self._encode_one(value)
-
-    def decode_into(self, values: dict[str, Any], value: bytes) -> None:
-        decoded = self.take(value)
-        if self.repeated:
-            values[self.name].append(decoded)
-        else:
-            values[self.name] = decoded
-
-    def _encode_one(self, value: str | bytes | int) -> bytes:
-        try:
-            if isinstance(value, str):
-                written = value.encode()
-            elif isinstance(value, int):
-                written = value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")
-            else:
-                written = value
-            if isinstance(value, int) and len(written) > _MAX_INTEGER_BYTES:
-                raise MisuseError(f"{self.name} is larger than 64 bits")
-            return _FIELD.pack(self.number, len(written)) + written
-        except (UnicodeEncodeError, OverflowError, struct.error) as exc:
-            raise MisuseError(f"{self.name} cannot be sent: {exc}") from exc
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError as exc:
-        raise MalformedFrame("text that is no UTF-8") from exc
-
-
-def _integer(value: bytes) -> int:
-    if not 1 <= len(value) <= _MAX_INTEGER_BYTES:
-        raise MalformedFrame(f"a number of {len(value)} bytes")
-    return int.from_bytes(value, "big")
-
-
-def _choice(enum: type[IntEnum]) -> Callable[[bytes], IntEnum]:
-    def decode(value: bytes) -> IntEnum:
-        try:
-            return enum(_integer(value))
-        except ValueError as exc:
-            raise MalformedFrame(f"no {enum.__name__}: {value!r}") from exc
-
-    return decode
-
-
-_FORMS: Final[dict[int, _Form]] = {kind.KIND: _Form(kind) for kind in get_args(Message)}
