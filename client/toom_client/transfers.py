@@ -50,8 +50,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    # The engines are loaded with the first transfer: most sessions have none, and a client is to
-    # be at its prompt at once.
+    # The engines are loaded when the client has keys: it is to be at its prompt at once.
     from toom_client.listening import Listening
     from toom_client.presenting import Presenting
     from toom_client.tracing import TraceFile, Traces
@@ -121,8 +120,12 @@ class Transfers:
         self._thread = threading.Thread(target=self._run, name="transfers", daemon=True)
 
     def use_keys(self, keys: KeyPair) -> None:
-        """Know who this client is; before that nobody is expected and nothing is sent."""
+        """Know who this client is; before that nobody is expected and nothing is sent.
+
+        The engines are loaded beside the log-in, so that the first file need not wait for them.
+        """
         self.keys = keys
+        self._post(_load_engines)
 
     def start(self) -> None:
         """Begin; unfinished data older than a day is removed first."""
@@ -403,3 +406,8 @@ class Transfers:
         self._datagrams.close()
         self._wake.close()
         self._wake_up.close()
+
+
+def _load_engines() -> None:
+    import toom_client.listening
+    import toom_client.presenting  # noqa: F401  # 60 ms, which the first transfer is spared

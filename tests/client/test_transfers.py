@@ -8,6 +8,8 @@ import os
 import queue
 import random
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -389,6 +391,26 @@ def test_a_bug_in_the_thread_ends_the_transfers_but_not_in_silence(tmp_path: Pat
     transfers.close()
     assert reports[1:] == [SendFailed("a.mp4", "Han", "for an unknown reason")]
     assert any("a bug in the terminal" in line for line in logged)
+
+
+def test_the_engines_are_loaded_when_the_client_has_keys(tmp_path: Path) -> None:
+    """No sooner: it is to be at its prompt at once. No later: the first file would wait for them"""
+    code = """
+import sys
+from pathlib import Path
+from toom_client.transfers import Transfers, bind_udp
+engines = {"toom_client.listening", "toom_client.presenting"}
+transfers = Transfers(bind_udp(0), Path(sys.argv[1]), report=print)
+before = engines & set(sys.modules)
+from toom_protocol.transfer.noise import KeyPair
+transfers.use_keys(KeyPair.from_bytes(bytes(range(32))))
+transfers.start()
+transfers.close()
+print(len(before), engines <= set(sys.modules))
+"""
+    loading = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(loading, capture_output=True, text=True, check=True)
+    assert done.stdout == "0 True\n"
 
 
 @pytest.fixture
