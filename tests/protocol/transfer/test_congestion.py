@@ -227,17 +227,29 @@ def test_a_sample_without_a_rate_teaches_only_the_delay() -> None:
     assert control.window > INITIAL_WINDOW
 
 
-def test_startup_triples_while_little_is_out_and_doubles_afterwards() -> None:
+def test_startup_quadruples_while_little_is_out_and_doubles_afterwards() -> None:
     path = Path()
     path.rate = INITIAL_WINDOW / RTT
-    assert path.rounds(1).window == 3 * INITIAL_WINDOW
-    path.rate = 3 * INITIAL_WINDOW / RTT
+    assert path.rounds(1).window == 4 * INITIAL_WINDOW
+    path.rate = 2 * INITIAL_WINDOW / RTT
     assert path.rounds(1).window == BLIND_WINDOW
     path.rate = BLIND_WINDOW / RTT
     assert path.rounds(1).window == 2 * BLIND_WINDOW
     path.rate = 3 * BLIND_WINDOW / RTT  # faster than it was sent: the model is the limit
     assert path.rounds(1).window == 2 * BLIND_WINDOW + 3 * BLIND_WINDOW
     assert path.rounds(1).window == int(2 * path.control.pipe + 3 * path.control.quantum)
+
+
+@pytest.mark.parametrize(("lasts", "window"), [(0.003, 160), (0.016, 112)])
+def test_a_first_train_that_arrives_slowly_has_met_the_bottleneck(
+    lasts: float, window: int
+) -> None:
+    """The window holds where two pipes, of a rate of 16 packets in that time, would be passed."""
+    control = RateBased(initial_rtt=RTT)
+    for now, delivered in ((RTT, 16), (RTT + lasts, 32)):
+        rate = delivered / now
+        control.on_ack(Sample(now, 16, 0, rate, RTT, 0.0, 0, delivered, 32, False, RTT))
+    assert control.window == window
 
 
 def test_startup_never_slows_down_below_its_first_pace() -> None:

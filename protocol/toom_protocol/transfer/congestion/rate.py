@@ -16,9 +16,11 @@ from typing import Final
 from toom_protocol.transfer.congestion.control import MARK_CUT, MIN_WINDOW, Rounds, quantum_of
 from toom_protocol.transfer.recovery import Sample
 
-INITIAL_WINDOW: Final = 32  # packets; RFC 6928 says 10, spread over a quarter of a round trip here
+INITIAL_WINDOW: Final = 64  # packets; RFC 6928 says 10, spread over a quarter of a round trip here
 
-BLIND_WINDOW: Final = 256  # packets; up to it startup's window triples each round, then it doubles
+BLIND_WINDOW: Final = 384  # packets; up to it startup's window grows fourfold a round, then doubles
+BLIND_GAIN: Final = 4
+TRAIN_SLOWER: Final = 0.5  # of its pace at the start; so slowly arrives what met the bottleneck
 STARTUP_WINDOW: Final = 2.0  # pipes in startup; a larger one loses that much more at its end
 STARTUP_GAIN: Final = 2.77  # draft-ietf-ccwg-bbr 5.3.1.1: 4 ln 2
 DRAIN_GAIN: Final = 0.5
@@ -95,6 +97,8 @@ class RateBased:
         self._full_rate = 0.0
         self._plateau = 0
         self._startup_window = float(INITIAL_WINDOW)
+        self._blind = float(BLIND_WINDOW)
+        self._train: tuple[float, int] | None = None  # the first acknowledgement: time, delivered
         self._cap = math.inf
         self._cut_lost = 0  # packets that the last cut of the cap was for
         self._noise_lost = self._noise_sent = 0.0
@@ -169,10 +173,7 @@ class RateBased:
         self._take_rtt(sample)
         self._take_rate(sample)
         if self.phase is Phase.STARTUP and not self._plateau:
-            window, acked = self._startup_window, sample.acked
-            grown = max(window + acked, min(window + 2 * acked, BLIND_WINDOW))
-            most = STARTUP_WINDOW * self.pipe + 3 * self.quantum
-            self._startup_window = min(grown, max(BLIND_WINDOW, most))
+            self._grow(sample)
         if ended:
             self._end_round(sample)
         self._move_on(sample)
@@ -185,6 +186,25 @@ class RateBased:
         self._min_rtt_time = -math.inf  # the next round trip is the first: no LAN until then
         self._full_rate, self._plateau = 0.0, 0
         self.phase = Phase.STARTUP
+
+    def _grow(self, sample: Sample) -> None:
+        """Widen startup's window: fast while nothing is known, then to two pipes at most.
+
+        The first packets leave as a train. One that arrives more slowly has met the bottleneck:
+        what the path holds is known a round trip before the first sample of its rate.
+        """
+        if not sample.prior_delivered:  # of the first flight
+            if self._train is None:
+                self._train = sample.now, sample.delivered
+            elif sample.now > self._train[0]:
+                rate = (sample.delivered - self._train[1]) / (sample.now - self._train[0])
+                self._blind = BLIND_WINDOW
+                if rate < TRAIN_SLOWER * self._initial_rate:
+                    self._blind = STARTUP_WINDOW * rate * self._min_rtt
+        window, acked, blind = self._startup_window, sample.acked, self._blind
+        grown = max(window + acked, min(window + (BLIND_GAIN - 1) * acked, blind))
+        most = STARTUP_WINDOW * self.pipe + 3 * self.quantum
+        self._startup_window = max(window, min(grown, max(blind, most)))
 
     def _take_rtt(self, sample: Sample) -> None:
         # Only a strictly smaller sample renews the minimum: one that is merely near it may hold
