@@ -133,7 +133,8 @@ class Flow:
     # The presenter.
 
     def _room(self) -> int:
-        if self._next_chunk >= self._total and not self.recovery.retransmit:
+        at_end = self._next_chunk >= self._total and not self.recovery.retransmit
+        if at_end and not self.recovery.can_copy(at=self._next_send):
             return 0
         return self.control.window - self.recovery.in_flight
 
@@ -162,7 +163,7 @@ class Flow:
         recovery = self.recovery
         probes = recovery.on_timer(now=now)
         for chunk in probes:
-            self._transmit(chunk, 1, now)
+            self._transmit(chunk, 1, now, copied=True)
         if probes and recovery.probes >= PERSISTENT_PROBES:
             recovery.give_up_in_flight(now=now)
             self.control.on_persistent()
@@ -182,6 +183,10 @@ class Flow:
             self._next_chunk += fresh
             self._transmit(self._next_chunk - fresh, fresh, now)
             left -= fresh
+        if left == count and self._next_chunk == self._total:
+            chunk, length = self.recovery.copy(left, at=self._next_send)
+            self._transmit(chunk, length, now, copied=True)
+            left -= length
         if self.plan.paced:
             self._next_send = next_send(
                 self._next_send,
@@ -191,11 +196,11 @@ class Flow:
                 smoothed=self.recovery.rtt.smoothed,
             )
 
-    def _transmit(self, chunk: int, count: int, now: float) -> None:
+    def _transmit(self, chunk: int, count: int, now: float, *, copied: bool = False) -> None:
         number, world = self.sent, self._world
         self.sent += count
         limited = not self.recovery.retransmit and self._next_chunk >= self._total
-        self.recovery.on_sent(number, chunk, count, now=now, limited=limited)
+        self.recovery.on_sent(number, chunk, count, now=now, limited=limited, copied=copied)
         for piece in world.path.carry(now, count):
             start, end = piece.start, piece.end
             arguments = (number + start, chunk + start, end - start, piece.marked)

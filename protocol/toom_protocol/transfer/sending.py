@@ -137,7 +137,7 @@ class Sending:
     def _on_timer(self, now: float) -> list[DataRun | Control]:
         probes: list[DataRun | Control] = []
         for chunk in self.recovery.on_timer(now=now):
-            probes.append(self._data(chunk, 1, now))
+            probes.append(self._data(chunk, 1, now, copied=True))
         if probes and self.recovery.probes >= PERSISTENT_PROBES:
             self.recovery.give_up_in_flight(now=now)
             _merge(self.recovery.retransmit)
@@ -150,7 +150,9 @@ class Sending:
     def _data_time(self) -> float | None:
         """When data may leave; None when there is none or no room for it."""
         if not self.recovery.retransmit and self.next_chunk >= self._credit:
-            return None
+            at_end = self.next_chunk == self._total
+            if not (at_end and self.recovery.can_copy(at=self._next_send)):
+                return None
         return self._next_send if self._room() > 0 else None
 
     def _room(self) -> int:
@@ -159,7 +161,7 @@ class Sending:
         return bound - self.recovery.in_flight
 
     def _take_batch(self, now: float) -> list[DataRun]:
-        """One quantum: what is lost first, then what was never sent."""
+        """One quantum: what is lost first, then what was never sent, at the end again."""
         left = count = min(self.congestion.quantum, self._room())
         batch = []
         retransmit = self.recovery.retransmit
@@ -176,6 +178,11 @@ class Sending:
             self.next_chunk += fresh
             batch.append(self._data(self.next_chunk - fresh, fresh, now))
             left -= fresh
+        if left == count and self.next_chunk == self._total:  # the path would stay empty
+            chunk, length = self.recovery.copy(left, at=self._next_send)
+            if length:
+                batch.append(self._data(chunk, length, now, copied=True))
+                left -= length
         self._next_send = next_send(
             self._next_send,
             now=now,
@@ -185,10 +192,11 @@ class Sending:
         )
         return batch
 
-    def _data(self, chunk: int, count: int, now: float) -> DataRun:
+    def _data(self, chunk: int, count: int, now: float, *, copied: bool = False) -> DataRun:
         run = self._speaker.run(chunk, count, now=now)
         limited = not self.recovery.retransmit and self.next_chunk >= self._credit
-        self.recovery.on_sent(run.packet_number, chunk, count, now=now, limited=limited)
+        number = run.packet_number
+        self.recovery.on_sent(number, chunk, count, now=now, limited=limited, copied=copied)
         return run
 
 

@@ -34,7 +34,7 @@ def alone(conditions: Conditions, chunks: int, *, control: str = "rate", seed: i
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("loss", "share"), [(0.0, 0.96), (0.001, 0.96), (0.01, 0.96), (0.05, 0.94)]
+    ("loss", "share"), [(0.0, 0.975), (0.001, 0.975), (0.01, 0.97), (0.05, 0.965)]
 )
 def test_a_hundred_megabytes_fill_a_link_that_loses_at_random(loss: float, share: float) -> None:
     assert alone(link(loss=loss), HUNDRED_MEGABYTES) >= share
@@ -42,7 +42,7 @@ def test_a_hundred_megabytes_fill_a_link_that_loses_at_random(loss: float, share
 
 @pytest.mark.slow
 def test_twenty_megabytes_fill_a_long_link_that_loses_at_random() -> None:
-    assert alone(link(20, 0.200, loss=0.02), TWENTY_MEGABYTES) >= 0.90
+    assert alone(link(20, 0.200, loss=0.02), TWENTY_MEGABYTES) >= 0.93
 
 
 @pytest.mark.slow

@@ -272,3 +272,28 @@ def test_a_clock_that_stood_still_measures_no_round_trip_of_nothing() -> None:
     sample = book.on_ack(((0, 1),), 0.0, now=1.0)
     assert sample is not None
     assert sample.rtt > 0
+
+
+def test_at_the_end_what_left_last_is_sent_again_once_newest_first() -> None:
+    recovery = sending((0.0, 0, 10), (0.06, 10, 10), (0.09, 20, 5))
+    assert not recovery.can_copy(at=0.1)  # where nothing is lost it would be in vain
+    recovery.on_ack(((9, 10),), 0.0, now=0.1)
+    assert recovery.lost_total == 7
+    copies = []
+    while recovery.can_copy(at=0.1):  # half a round trip ago is 0.05
+        chunk, count = recovery.copy(3, at=0.1)
+        copies.append((chunk, count))
+        number = 30 + 3 * len(copies)
+        recovery.on_sent(number, chunk, count, now=0.1, limited=True, copied=True)
+    assert copies == [(1022, 3), (1020, 2), (1017, 3), (1014, 3), (1011, 3), (1010, 1)]
+    assert recovery.copy(3, at=0.1) == (0, 0)
+
+
+def test_what_is_acknowledged_or_too_old_is_not_sent_again() -> None:
+    recovery = sending((0.0, 0, 10), (0.06, 10, 10), (0.09, 20, 5))
+    recovery.on_ack(((18, 25), (9, 10)), 0.0, now=0.16)
+    assert recovery.lost_total == 17
+    assert not recovery.can_copy(at=0.16)
+    recovery.on_sent(30, 1030, 4, now=0.16, limited=True)
+    assert recovery.can_copy(at=0.2)
+    assert not recovery.can_copy(at=0.3)
