@@ -185,13 +185,12 @@ class Presenter:
             return self._farewell.deadline()
         if self.phase is Phase.OFFERING:
             return min(self._offer_repeat.due, self._heard + SILENCE)
-        times = [self._heard + SILENCE, self._speaker.ping_due]
+        silence = min(self._heard + SILENCE, self._speaker.ping_due)
         if self.phase is Phase.RESUMING:
-            return min(*times, self._skip_repeat.due) if self._skip_repeat else min(times)
-        times += [self._telling.deadline(), *self.sending.deadlines()]
+            return min(silence, self._skip_repeat.due) if self._skip_repeat else silence
         if self._fin_repeat is not None:
-            times.append(self._fin_repeat.due)
-        return min(times)
+            silence = min(silence, self._fin_repeat.due)
+        return min(silence, self._telling.deadline(), self.sending.deadline())
 
     def poll(self, *, now: float) -> list[DataRun | Control]:
         """What to send now: at most one quantum, so that transfers can take turns."""

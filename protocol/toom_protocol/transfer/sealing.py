@@ -33,6 +33,8 @@ from toom_protocol.transfer.packets import (
     first_word,
 )
 
+WORD: Final = 4  # bytes
+
 
 class ControlSeal:
     """Seals and opens the control datagrams of one direction."""
@@ -83,6 +85,11 @@ class DataSealer:
         self._chunk_size = chunk_size
         self._wire = memoryview(bytearray(BATCH * self.datagram_size))
         starts = range(0, len(self._wire), self.datagram_size)
+        for at in starts:
+            HEADER.pack_into(self._wire, at, self._word, 0, 0)
+        # A header is three words, a datagram a whole number of them: each column is one slice.
+        words, stride = self._wire.cast("I"), self.datagram_size // WORD
+        self._numbers, self._places = words[1::stride], words[2::stride]
         self._nonces = [self._wire[at : at + HEADER_SIZE] for at in starts]
         self._sealed = [self._wire[at + HEADER_SIZE : at + self.datagram_size] for at in starts]
         self._chunks = [
@@ -96,9 +103,9 @@ class DataSealer:
         """
         count = -(-length // self._chunk_size)
         full = length // self._chunk_size
-        wire, word, size, pack = self._wire, self._word, self.datagram_size, HEADER.pack_into
-        for index in range(count):
-            pack(wire, index * size, word, packet_number + index, chunk + index)
+        wire, size = self._wire, self.datagram_size
+        self._numbers[:count] = _column(packet_number, count)
+        self._places[:count] = _column(chunk, count)
         _drain(
             map(
                 self._cipher.encrypt_into,
@@ -271,6 +278,16 @@ class DataOpener:
 def _headers(datagram_size: int, count: int) -> Struct:
     """The headers of so many datagrams that stand one behind the other; the last may be short."""
     return Struct(f"!{f'III{datagram_size - HEADER_SIZE}x' * (count - 1)}III")
+
+
+def _column(first: int, count: int) -> memoryview:
+    """Consecutive numbers as they stand in headers, one behind the other."""
+    return memoryview(_numbers(count).pack(*range(first, first + count))).cast("I")
+
+
+@lru_cache(maxsize=BATCH)
+def _numbers(count: int) -> Struct:
+    return Struct(f"!{count}I")
 
 
 def _drain(calls: map[int]) -> None:

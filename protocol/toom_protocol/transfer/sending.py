@@ -6,6 +6,7 @@ transfer (presenter), what a path is like (congestion), which packets are lost (
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Final
 
@@ -47,6 +48,7 @@ class Sending:
         self._total = 0
         self._credit = 0
         self._buffer_share = 0
+        self._bound: int | None = None  # of what may be out; None: to be worked out anew
         self._next_send = now
 
     @property
@@ -60,6 +62,7 @@ class Sending:
         self.recovery.rtt.sample(rtt, ack_delay=0.0)
         self.congestion = self._make_congestion(initial_rtt=rtt, seed=self._seed)
         self._total = total
+        self._bound = None
         self._next_send = now
 
     def skip(self, count: int, *, now: float) -> None:
@@ -79,6 +82,7 @@ class Sending:
         """The audience says how much may be sent, and how much its kernel holds (PROTOCOL 5.4)."""
         self._credit = max(self._credit, min(credit, self._total))
         self._buffer_share = max(receive_buffer // BUFFER_PER_PACKET, 2)
+        self._bound = None
 
     def acknowledge(self, ack: Ack, *, now: float) -> None:
         """Learn from an acknowledgement what has arrived and what has not."""
@@ -88,6 +92,7 @@ class Sending:
         sample = self.recovery.on_ack(ack.ranges, ack.delay, now=now)
         if sample is not None:
             self.congestion.on_ack(sample)
+            self._bound = None
         elif ack.ranges and self.recovery.probes >= PERSISTENT_PROBES:
             self.recovery.hear()  # not before: else each probe adds to what is out, without end
         if not self.halving and self._hole.is_there(ack.ranges, delivered=sample is not None):
@@ -99,6 +104,7 @@ class Sending:
             self.halving = True
             self.recovery.give_up_in_flight(now=now)
             self.congestion.on_persistent()
+            self._bound = None
             self._next_send = now
 
     def start_afresh(self, rtt: float, *, now: float) -> None:
@@ -116,12 +122,15 @@ class Sending:
         self.recovery.rtt.smoothed, self.recovery.rtt.variation = rtt, rtt / 2
         self.congestion = self._make_congestion(initial_rtt=rtt, seed=self._seed)
         self.halving, self._hole = False, BlackHole()
+        self._bound = None
         self._next_send = now
 
-    def deadlines(self) -> list[float]:
-        """When `poll` may have something to do; nothing when it waits for the audience."""
-        times = (self.recovery.deadline(), self._data_time())
-        return [time for time in times if time is not None]
+    def deadline(self) -> float:
+        """When `poll` may have something to do; never when it waits for the audience."""
+        timer, due = self.recovery.deadline(), self._data_time()
+        if timer is None:
+            return math.inf if due is None else due
+        return timer if due is None or timer < due else due
 
     def poll(self, *, now: float) -> list[DataRun | Control]:
         """What to send now: probes, and at most one quantum of data."""
@@ -142,6 +151,7 @@ class Sending:
             self.recovery.give_up_in_flight(now=now)
             _merge(self.recovery.retransmit)
             self.congestion.on_persistent()
+            self._bound = None
         if probes and not self.halving:
             probes.append(self._speaker.say(Ping(), now=now))
             self._hole.probed(self._speaker.next_number - 1)
@@ -157,8 +167,10 @@ class Sending:
 
     def _room(self) -> int:
         # What is out and not on the wire may all lie in the audience's buffer (PROTOCOL 5.6).
-        bound = min(self.congestion.window, int(self.congestion.pipe) + self._buffer_share)
-        return bound - self.recovery.in_flight
+        if self._bound is None:
+            held = int(self.congestion.pipe) + self._buffer_share
+            self._bound = min(self.congestion.window, held)
+        return self._bound - self.recovery.in_flight
 
     def _take_batch(self, now: float) -> list[DataRun]:
         """One quantum: what is lost first, then what was never sent, at the end again."""

@@ -103,6 +103,8 @@ class RateBased:
         self._cut_lost = 0  # packets that the last cut of the cap was for
         self._noise_lost = self._noise_sent = 0.0
         self._lan_from = 0.0
+        # What follows from the model is asked for many times between two acknowledgements.
+        self._kept: tuple[float, int] | None = None
 
     @property
     def bandwidth(self) -> float:
@@ -122,6 +124,17 @@ class RateBased:
 
     @property
     def pacing_rate(self) -> float:
+        if self._kept is None:
+            self._kept = self._model_rate(), self._model_window()
+        return self._kept[0]
+
+    @property
+    def window(self) -> int:
+        if self._kept is None:
+            self._kept = self._model_rate(), self._model_window()
+        return self._kept[1]
+
+    def _model_rate(self) -> float:
         if not self.bandwidth:
             return self._initial_rate
         if self._on_lan:
@@ -132,8 +145,7 @@ class RateBased:
             return max(rate, self._initial_rate)
         return rate / (1 - self.random_loss)
 
-    @property
-    def window(self) -> int:
+    def _model_window(self) -> int:
         if self.phase is Phase.STARTUP:
             window = self._startup_window
         elif self.phase is Phase.PROBE_RTT:
@@ -162,6 +174,7 @@ class RateBased:
         return self._min_rtt < LAN_RTT and self._min_rtt_time >= self._lan_from
 
     def on_ack(self, sample: Sample) -> None:
+        self._kept = None
         self._round_acked += sample.acked
         self._round_lost += sample.lost - sample.spurious
         self._round_marked += sample.marked
@@ -179,6 +192,7 @@ class RateBased:
         self._move_on(sample)
 
     def on_persistent(self) -> None:
+        self._kept = None
         self._rates.clear()
         self._cap = math.inf
         self._startup_window = float(MIN_WINDOW)
