@@ -1,6 +1,7 @@
 """PROTOCOL 5.3 to 5.7: decisions of the presenter that a pair of honest engines never needs."""
 
 from toom_protocol.transfer.congestion import RateBased
+from toom_protocol.transfer.congestion.control import MIN_WINDOW
 from toom_protocol.transfer.events import Delivered, Failed
 from toom_protocol.transfer.frames import (
     Abort,
@@ -16,6 +17,7 @@ from toom_protocol.transfer.packets import LARGEST_CHUNK, MAX_NUMBER, DataRun
 from toom_protocol.transfer.patience import Control
 from toom_protocol.transfer.presenter import Phase, Presenter
 from toom_protocol.transfer.reasons import Reason
+from toom_protocol.transfer.recovery import PERSISTENT_PROBES
 
 ACCEPT = Accept(echo=0, delay=0.0, credit=1000, receive_buffer=1 << 20, chunk_size=LARGEST_CHUNK)
 
@@ -61,6 +63,19 @@ def test_a_refusal_ends_the_offer() -> None:
     assert engine.next_event() == Failed(Reason.NAME_BUSY)
     engine.poll(now=0.1)
     assert engine.settled
+
+
+def test_after_persistent_congestion_the_least_window_counts_at_once() -> None:
+    """PROTOCOL 5.5: the controller starts afresh, and what it said before is void"""
+    engine, now = accepted(1000), 0.01
+    recovery = engine.sending.recovery
+    while recovery.probes < PERSISTENT_PROBES:
+        assert engine.poll(now=now) or not recovery.probes
+        now = max(engine.deadline(), now)
+    for _ in range(10):
+        engine.poll(now=now)
+        now += 0.01
+    assert recovery.in_flight <= MIN_WINDOW
 
 
 def test_a_transfer_ends_once() -> None:
