@@ -213,7 +213,8 @@ def test_a_peer_that_falls_silent_is_gone(table: Table, yoda: Client, han: Clien
         assert han.hears(within=2) == ReceiveFailed("a.mp4", "Yoda", gone)
         assert 14.5 < time.monotonic() - started < 16.5
     assert han.stored() == {}
-    assert han.unfinished() == []
+    kept = {path.suffix for path in han.unfinished()}  # by then a block may have come, or not
+    assert kept in (set(), {".part", ".leaves"})
 
 
 def test_a_file_that_changes_while_it_is_sent_fails_at_both_ends(
