@@ -91,7 +91,7 @@ def test_a_bare_python_says_what_it_needs(tmp_path: Path) -> None:
     for folder in ("client", "protocol"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     python = os.path.realpath(sys.executable)
-    command = [python, "-I", "-S", tmp_path / "client" / "client.py", "127.0.0.1", "1", "8000"]
+    command = [python, "-I", "-S", str(tmp_path / "client" / "client.py"), "127.0.0.1", "1", "8000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1
     [line] = done.stderr.splitlines()

@@ -50,7 +50,7 @@ def server(directory: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
         process.wait()
 
 
-def spawn(directory: Path, port: int, *options: str) -> pexpect.spawn:
+def spawn(directory: Path, port: int, *options: str) -> "pexpect.spawn[str]":
     directory.mkdir(exist_ok=True)
     return pexpect.spawn(
         sys.executable,
@@ -63,7 +63,9 @@ def spawn(directory: Path, port: int, *options: str) -> pexpect.spawn:
 
 
 @contextlib.contextmanager
-def terminal(directory: Path, name: str, port: int, *options: str) -> Iterator[pexpect.spawn]:
+def terminal(
+    directory: Path, name: str, port: int, *options: str
+) -> Iterator["pexpect.spawn[str]"]:
     """A client at a terminal of its own, logged in."""
     seat = spawn(directory, port, *options)
     try:
@@ -115,7 +117,7 @@ def test_the_server_is_killed_and_comes_back(tmp_path: Path) -> None:
 @contextlib.contextmanager
 def terminal_of_two(
     tmp_path: Path, port: int
-) -> Iterator[tuple["subprocess.Popen[bytes]", pexpect.spawn, pexpect.spawn]]:
+) -> Iterator[tuple["subprocess.Popen[bytes]", "pexpect.spawn[str]", "pexpect.spawn[str]"]]:
     with (
         server(tmp_path / "server", port) as process,
         terminal(tmp_path / "yoda", "Yoda", port) as yoda,

@@ -54,11 +54,11 @@ class Relay:
 
     @property
     def left_sees(self) -> Address:
-        return self._sockets[0].getsockname()
+        return _address(self._sockets[0])
 
     @property
     def right_sees(self) -> Address:
-        return self._sockets[1].getsockname()
+        return _address(self._sockets[1])
 
     def rebind(self, who: str) -> None:
         """From now on `left` or `right` is seen from another address; the old one is dead."""
@@ -117,6 +117,11 @@ class Relay:
                 continue
             taken += [datagram] if self._spoil is None else self._spoil(datagram)
         return taken
+
+
+def _address(sock: socket.socket) -> Address:
+    host, port = sock.getsockname()
+    return host, port
 
 
 def _socket() -> socket.socket:

@@ -6,7 +6,7 @@ from pathlib import Path
 from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, encode
 
-EXAMPLES = (
+EXAMPLES: tuple[m.Message, ...] = (
     m.LogIn("Yoda", "pw", 8000),
     m.LogOut(),
     m.Broadcast("hello; there"),

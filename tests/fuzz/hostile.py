@@ -71,7 +71,11 @@ def frame_of(source: Source) -> f.Frame:
         case 9:
             return f.Skip(source.one_of((0, 1, 2, source.word())))
         case _:
-            return source.one_of((f.Ping(), f.Skipped(source.one_of((0, 1, 2, source.word())))))
+            two: tuple[f.Frame, ...] = (
+                f.Ping(),
+                f.Skipped(source.one_of((0, 1, 2, source.word()))),
+            )
+            return source.one_of(two)
 
 
 def ranges_of(source: Source) -> tuple[f.Range, ...]:

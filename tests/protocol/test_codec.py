@@ -13,7 +13,7 @@ from toom_protocol import messages as m
 from toom_protocol.codec import MAX_FRAME, PREFACE, Decoder, Frame, encode
 from toom_protocol.errors import MisuseError
 
-_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     str: _TEXT,
     bytes: st.binary(max_size=40),

@@ -46,7 +46,11 @@ def agent_host(
     command = boot.command(folder, lifetime=lifetime, stays=stays)
     with its:
         agent = subprocess.Popen(
-            command, stdin=its, stdout=its, cwd=cwd, env={**os.environ, **(environment or {})}
+            command,
+            stdin=its.fileno(),
+            stdout=its.fileno(),
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
         )
     link = Link("host", ours, in_pieces=False)
     try:

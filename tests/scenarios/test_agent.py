@@ -36,7 +36,8 @@ def test_messages_come_whole_however_they_are_cut(
     sent: list[tuple[int, int, bytes]], places: list[int]
 ) -> None:
     stream = b"".join(wire.message(*each) for each in sent)
-    got, reader = [], wire.Messages()
+    got: list[tuple[int, int, bytes]] = []
+    reader = wire.Messages()
     for piece in cut(stream, places):
         got += reader.feed(piece)
     assert got == sent
@@ -68,14 +69,15 @@ def test_an_engines_pieces_come_whole(sent: list[tuple[int, bytes]], places: lis
     heads = [
         bytes([number, 0, 0, 0]) + len(data).to_bytes(4, "big") + data for number, data in sent
     ]
-    got, reader = [], Pieces()
+    got: list[tuple[int, bytes]] = []
+    reader = Pieces()
     for piece in cut(b"".join(heads), places):
         got += reader.feed(piece)
     assert got == sent
 
 
 def test_what_travels_into_a_host_needs_python_alone() -> None:
-    folder = Path(boot.agent.__file__).parent
+    folder = Path(wire.__file__).parent
     assert {path.stem for path in folder.glob("*.py")} == {"__init__", *boot.MODULES}
     for name in boot.MODULES:
         for node in ast.walk(ast.parse((folder / f"{name}.py").read_text())):

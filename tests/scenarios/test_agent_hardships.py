@@ -11,6 +11,7 @@ import pytest
 from toom_scenarios import Broken
 from toom_scenarios.deadline import Deadline, wait_for
 from toom_scenarios.hosts.agent import fresh, wire
+from toom_scenarios.hosts.agent_terminal import AgentTerminal
 from toom_scenarios.processes import process
 
 from .agent_host import Host, agent_host, printed
@@ -38,6 +39,11 @@ def test_bytes_that_are_no_text_pass_both_ways(host: Host) -> None:
     assert host.read_file("typed") == EVERY_BYTE
 
 
+def status_of(terminal: AgentTerminal) -> object:
+    assert wait_for(lambda: terminal.exit_status() is not None, Deadline(20))
+    return terminal.exit_status()
+
+
 def test_a_program_that_reads_nothing_and_one_that_is_gone(host: Host) -> None:
     deaf = host.open(["sleep", "60"], {})
     with pytest.raises(TimeoutError):
@@ -57,8 +63,7 @@ def test_what_cannot_be_executed_says_so_as_a_shell_does(host: Host) -> None:
     for command, status in (("no-such-program", 127), ("./text", 126)):
         terminal = host.open([command], {})
         assert command.encode() in printed(terminal, b"\n")
-        assert wait_for(lambda seen=terminal: seen.exit_status() is not None, Deadline(20))
-        assert terminal.exit_status() == status
+        assert status_of(terminal) == status
         terminal.close()
 
 
@@ -67,8 +72,7 @@ def test_a_signal_at_once_meets_the_program_and_not_the_agent(host: Host) -> Non
     for _ in range(30):
         terminal = host.open(["sleep", "60"], {})
         terminal.signal(signal.SIGTERM)
-        assert wait_for(lambda seen=terminal: seen.exit_status() is not None, Deadline(20))
-        assert terminal.exit_status() == -signal.SIGTERM
+        assert status_of(terminal) == -signal.SIGTERM
         terminal.close()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from toom_scenarios.bench import crowd, peers, wire
+from toom_scenarios.bench import peers, wire
 from toom_scenarios.bench.crowd import Crowd, enter, run
 from toom_scenarios.errors import Broken
 
@@ -81,7 +81,7 @@ def test_a_server_that_dies_is_no_long_wait(us: peers.Peer) -> None:
 
 
 def test_too_few_descriptors_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crowd.resource, "getrlimit", lambda _: (1000, 1000))
+    monkeypatch.setattr("resource.getrlimit", lambda _: (1000, 1000))
 
     async def visit() -> None:
         raise AssertionError

@@ -1,14 +1,18 @@
 """`toom bench server`: its load, the servers that it loads, and each part of it in small."""
 
 import shutil
+from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from toom_scenarios.bench import (
     fairness,
     logouts,
+    long_log,
     memory,
     peers,
     reading,
@@ -28,7 +32,7 @@ needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, COMPILERS)) or shutil.which("taskset") is None,
     reason="no C compiler or no taskset",
 )
-SHORT = {"warmup": 0.05, "seconds": 0.2}
+SHORT: dict[str, Any] = {"warmup": 0.05, "seconds": 0.2}
 WORDS = b"*1\r\n$4\r\nPING\r\n"
 
 
@@ -96,7 +100,7 @@ def measured(per_second: float, p99: float = 1.0) -> Measured:
 
 
 def results(case: speed.Case, ours: list[float], theirs: list[float], carried: float) -> list[Row]:
-    found = speed.Results(speed.defaultdict(list), speed.defaultdict(list), {case: carried})
+    found = speed.Results(defaultdict(list), defaultdict(list), {case: carried})
     found.ours[case] = [measured(value) for value in ours]
     found.theirs[case] = [measured(value) for value in theirs]
     return found.rows(case)
@@ -141,7 +145,7 @@ def test_every_case_of_the_issue_has_its_goal() -> None:
 
 
 def test_rooms_are_compared_with_our_own_single_log() -> None:
-    found = speed.Results(speed.defaultdict(list), speed.defaultdict(list), {})
+    found = speed.Results(defaultdict(list), defaultdict(list), {})
     rooms = speed.Case(speed.ROOMS, in_rooms=True)
     for case, value in ((speed.ONE_LOG_CASE, 100.0), (rooms, 60.0)):
         found.ours[case] = [measured(value)]
@@ -247,8 +251,8 @@ def test_reading_in_small(tmp_path: Path, quick: list[str]) -> None:
 def test_exactly_the_last_thousand_are_asked_for(tmp_path: Path) -> None:
     (tmp_path / "server").mkdir()
     peers.prepare(tmp_path / "server")
-    reading.long_log.write(tmp_path / "server", 3000)
-    since = reading.long_log.before_the_last(3000, 1000)
+    long_log.write(tmp_path / "server", 3000)
+    since = long_log.before_the_last(3000, 1000)
     question = wire.frame(wire.READ_MESSAGES, wire.number(reading.BROADCASTS), since.encode())
     port = peers.free_port()
     with peers.running(tmp_path / "server", port), wire.Line(port, 0) as line:
@@ -286,13 +290,17 @@ def test_noise_is_no_negative_price() -> None:
     assert Price.of((0.001, 100), (0.0005, 1100)) == Price(0.001, 0.0)
 
 
+def is_longer(sizes: list[int], before: int) -> bool:
+    return len(sizes) > before
+
+
 def test_every_new_userlog_is_seen(tmp_path: Path) -> None:
     path, fresh = tmp_path / "userlog.txt", tmp_path / "fresh"
     path.write_text("old")
     with logouts._watched(path) as sizes:
         for size in (5, 7, 7):
-            before = len(sizes)
+            grown = partial(is_longer, sizes, len(sizes))
             fresh.write_text("x" * size)
             fresh.replace(path)
-            assert wait_for(lambda before=before: len(sizes) > before, Deadline(5))
+            assert wait_for(grown, Deadline(5))
     assert sizes == [5, 7, 7]

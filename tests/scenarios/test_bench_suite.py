@@ -131,7 +131,7 @@ def runner(folder: Path, ends: int, says: str) -> tuple[str, ...]:
 @pytest.fixture(autouse=True)
 def own_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports that are kept go with the test."""
-    monkeypatch.setattr(suite.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
 def test_a_round_is_measured(tmp_path: Path) -> None:

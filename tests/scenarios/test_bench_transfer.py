@@ -31,6 +31,7 @@ LINKED = Case(
     *("y", "link", Kind.LINK, 1_000_000, (BBR,), Link.of(10_000_000, 0.01, loss=0.1)),
     *(0.9, {BBR: 1.0}),
 )
+about: Any = pytest.approx  # which stands for a number, though its type is none
 
 
 # --- the command line
@@ -73,7 +74,7 @@ def test_a_picture_that_cannot_be_drawn_is_said_first(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     asked = finds(monkeypatch, GOOD)
-    monkeypatch.setattr(plot.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert main(["bench", "transfer", "--plot", str(tmp_path / "x.png")]) == 3
     assert "pip install 'toom[bench]'" in capsys.readouterr().err
     assert asked == []
@@ -117,12 +118,12 @@ def test_every_goal_of_the_issue() -> None:
         "bursts": (None, {}),
     }
     assert {case.key: (case.size, case.ideal_rate) for case in CASES if case.link} == {
-        "100M-0": (10**8, pytest.approx(96.216e6, rel=1e-4)),
-        "100M-0.1": (10**8, pytest.approx(96.120e6, rel=1e-4)),
-        "100M-1": (10**8, pytest.approx(95.254e6, rel=1e-4)),
-        "100M-5": (10**8, pytest.approx(91.405e6, rel=1e-4)),
-        "20M-2": (20 * 10**6, pytest.approx(18.858e6, rel=1e-4)),
-        "bursts": (10**8, pytest.approx(95.254e6, rel=1e-4)),
+        "100M-0": (10**8, about(96.216e6, rel=1e-4)),
+        "100M-0.1": (10**8, about(96.120e6, rel=1e-4)),
+        "100M-1": (10**8, about(95.254e6, rel=1e-4)),
+        "100M-5": (10**8, about(91.405e6, rel=1e-4)),
+        "20M-2": (20 * 10**6, about(18.858e6, rel=1e-4)),
+        "bursts": (10**8, about(95.254e6, rel=1e-4)),
     }
 
 
@@ -135,10 +136,10 @@ def test_a_local_case_has_a_row_for_each_goal() -> None:
         ("local, to TCP CUBIC", Goal(at_least=0.5, against=CUBIC)),
     ]
     assert rows[0].unit == "Mbit/s"
-    assert (rows[0].ours.min, rows[0].ours.max) == pytest.approx((400.0, 800.0))
-    assert rows[0].pairs[TLS] == Figures.of([pytest.approx(0.8)])
+    assert (rows[0].ours.min, rows[0].ours.max) == about((400.0, 800.0))
+    assert rows[0].pairs[TLS] == Figures.of([about(0.8)])
     assert rows[0].is_met() is True
-    assert rows[1].pairs[CUBIC].median == pytest.approx(0.625)
+    assert rows[1].pairs[CUBIC].median == about(0.625)
 
 
 def test_a_link_is_measured_by_its_ideal_and_by_its_queue() -> None:
@@ -146,9 +147,9 @@ def test_a_link_is_measured_by_its_ideal_and_by_its_queue() -> None:
     runs = [Run(ideal / 0.95, 0.1), Run(ideal / 0.85, 0.4), Run(None, 0.2)]
     rows = found(LINKED, ours=runs, TCP_BBR=[Run(ideal / 0.9, 0.5)] * 2 + [Run(None)]).rows()
     assert [row.case for row in rows] == ["link", "link, to TCP BBR", "link, mean queue"]
-    assert rows[0].ours == Figures(*map(pytest.approx, (0.85, 0.0, 0.95)))
-    assert rows[1].peers[BBR].min == pytest.approx(0.9)  # what has not finished has no speed
-    assert rows[1].pairs[BBR].max == pytest.approx(0.95 / 0.9)
+    assert rows[0].ours == Figures(*map(about, (0.85, 0.0, 0.95)))
+    assert rows[1].peers[BBR].min == about(0.9)  # what has not finished has no speed
+    assert rows[1].pairs[BBR].max == about(0.95 / 0.9)
     assert rows[2].ours == Figures(0.2, 0.1, 0.4)
     assert [row.is_met() for row in rows] == [False, True, True]
 
@@ -157,10 +158,10 @@ def test_void_rounds_do_not_count() -> None:
     ideal = LINKED.size * 8 / LINKED.ideal_rate
     runs = [Run(ideal / 0.5), Run(ideal / 0.95)]
     rows = found(LINKED, ["busy", ""], ours=runs).rows()
-    assert rows[0].ours == Figures(*[pytest.approx(0.95)] * 3)
+    assert rows[0].ours == Figures(*[about(0.95)] * 3)
     assert rows[0].is_met() is True
     rows = found(LINKED, ["busy", "busy"], ours=runs).rows()
-    assert rows[0].ours.min == pytest.approx(0.5)
+    assert rows[0].ours.min == about(0.5)
     assert rows[0].is_met() is None
 
 
@@ -184,11 +185,11 @@ def test_shares_of_those_who_share_a_link() -> None:
     assert row.ours == Figures(0.5, 0.5, 0.5)
     assert row.is_met() is True
     least, most = flows.rows(four, [together(*[[share] * 9 for share in (0.1, 0.2, 0.3, 0.4)])])
-    assert (least.ours.median, most.ours.median) == (pytest.approx(0.1), pytest.approx(0.4))
+    assert (least.ours.median, most.ours.median) == (about(0.1), about(0.4))
     beside = [together([1 - share], [share]) for share in (0.6, 0.1, 0.3)]
     each, mean = flows.rows(cubic, beside)
     assert each.ours == Figures(0.3, 0.1, 0.6)
-    assert mean.ours.median == pytest.approx(1 / 3)
+    assert mean.ours.median == about(1 / 3)
     assert mean.is_met() is False
     assert flows.rows(two, told[1:])[0].is_met() is None
 
@@ -258,7 +259,7 @@ def test_both_ends_of_a_stream_see_what_is_not_the_file(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_words, **_more: None)
     monkeypatch.setattr(peers, "CONTROLS", tmp_path / "none")
-    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert {peer.name: peer.missing() for peer in peers.PEERS} == {
         "TCP CUBIC": "sudo modprobe tcp_cubic",
         "TCP BBR": "sudo modprobe tcp_bbr",

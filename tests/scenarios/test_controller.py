@@ -37,7 +37,7 @@ def report(when: Phase, verdict: str = "pass", reason: str = "") -> pytest.TestR
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
     made = Results("local", 7, "toom", tmp_path)
-    known = Scenario("story", "S2", "", 1.0, 1, "quote", Path("case.py"), 1)
+    known = Scenario("story", "S2", "", Fraction(1), 1, "quote", Path("case.py"), 1)
     made.expect([known], {"story": Fraction(0)})
     return made
 

@@ -386,8 +386,8 @@ def test_stages_at_the_same_time_are_on_networks_of_their_own(
         other.close(None)
 
 
-def left(client: docker.DockerClient, run: str) -> tuple[list[str], list[str]]:
-    ours = {"label": f"{owner.RUN}={run}"}
+def left(client: docker.DockerClient, run: str) -> tuple[list[str | None], list[str | None]]:
+    ours: dict[str, str | list[str] | bool] = {"label": f"{owner.RUN}={run}"}
     containers = client.containers.list(all=True, filters=ours, ignore_removed=True)
     return [each.name for each in containers], [
         each.name for each in client.networks.list(filters=ours)
@@ -439,8 +439,8 @@ def test_what_a_dead_run_left_is_swept_and_what_lives_is_not(
         said = "\n".join(sweep(client, dry_run=True))
         assert re.search(rf"would remove container toom-\S+{its}", said)
         list(sweep(client))
-        assert its not in "\n".join(each.name for each in client.containers.list(all=True))
-        assert its not in "\n".join(each.name for each in client.networks.list())
+        assert its not in "\n".join(str(each.name) for each in client.containers.list(all=True))
+        assert its not in "\n".join(str(each.name) for each in client.networks.list())
         assert left(client, f"living-{os.getpid()}") != ([], [])
     finally:
         living.close(None)

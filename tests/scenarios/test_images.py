@@ -182,7 +182,7 @@ def test_an_edit_takes_no_image_from_under_a_run(
 def test_conference_images_are_no_roots(engine: docker.DockerClient) -> None:
     built = images(say=lambda line: None)
     users = [
-        engine.api.inspect_image(name)["Config"]["User"] for name in (built.server, built.client)
+        engine.images.get(name).attrs["Config"]["User"] for name in (built.server, built.client)
     ]
     assert users == ["toom", "toom"]
 

@@ -12,7 +12,9 @@ from toom_scenarios.verdict import Verdict
 def results(folder: Path, *verdicts: Verdict) -> Results:
     made = Results("local", 7, "toom", folder)
     names = [f"s{number}" for number in range(len(verdicts))]
-    chosen = [Scenario(name, "S2", "", 1.0, 1, "quote", Path("case.py"), 1) for name in names]
+    chosen = [
+        Scenario(name, "S2", "", Fraction(1), 1, "quote", Path("case.py"), 1) for name in names
+    ]
     made.expect(chosen, dict.fromkeys(names, Fraction(0)))
     for name, verdict in zip(names, verdicts, strict=True):
         made.rows[name].verdict, made.rows[name].started = verdict, True
@@ -47,7 +49,7 @@ def test_a_run_that_was_cut_off_is_unknown(tmp_path: Path) -> None:
 def test_rows_are_on_disk_before_anything_runs(tmp_path: Path) -> None:
     made = Results("docker", 7, "toom", tmp_path)
     made.expect(
-        [Scenario("first", "S2", "blocking", 1.0, 2, "quote", Path("case.py"), 1)],
+        [Scenario("first", "S2", "blocking", Fraction(1), 2, "quote", Path("case.py"), 1)],
         {"first": Fraction(3, 2)},
     )
     document = json.loads((tmp_path / "results.json").read_text())

@@ -91,12 +91,14 @@ async def running(
     doorway: Doorway | None = None,
     accounts: Accounts | None = None,
 ) -> AsyncIterator[Running]:
-    own = store or FileStore(directory)
-    history = own.load()
+    ours = contextlib.ExitStack()
+    if store is None:
+        store = ours.enter_context(contextlib.closing(FileStore(directory)))
+    history = store.load()
     accounts = accounts or Accounts(dict.fromkeys(("Yoda", "Han", "Luke"), "pw"))
     sessions = Sessions(lambda: secrets.token_bytes(TOKEN_SIZE))
     conference = Conference(accounts, 3, history, lambda: (7, b"k" * 32), sessions)
-    hub = Hub(conference, own, LineWriter(sys.stdout), doorway)
+    hub = Hub(conference, store, LineWriter(sys.stdout), doorway)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(hub), "127.0.0.1", 0)
     there = Running(hub, server.sockets[0].getsockname()[1], directory, conference, sessions)
@@ -109,5 +111,4 @@ async def running(
             with contextlib.suppress(OSError):
                 await client.writer.wait_closed()
         await hub.close()
-        if store is None:
-            own.close()
+        ours.close()

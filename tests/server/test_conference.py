@@ -173,11 +173,14 @@ def test_a_long_list_comes_in_parts() -> None:
     at = Instant(0, START)
     for name, session in zip(names, sessions, strict=True):
         conference.handle(session, 1, m.LogIn(name, "x", 1), at)
-    *parts, end = conference.handle(sessions[0], 1, m.ListActive(), at).replies
+    listed = conference.handle(sessions[0], 1, m.ListActive(), at)
+    assert isinstance(listed, Outcome)
+    *said, end = listed.replies
     assert end == m.End()
-    assert all(isinstance(part, m.ActiveLines) and len(part.lines) < 0xFFFF for part in parts)
-    assert len(parts) > 1
-    text = b"".join(part.lines for part in parts)  # type: ignore[union-attr]
+    parts = [part.lines for part in said if isinstance(part, m.ActiveLines)]
+    assert len(parts) == len(said) > 1
+    assert all(len(part) < 0xFFFF for part in parts)
+    text = b"".join(parts)
     assert [line.split(b"; ")[2].decode() for line in text.splitlines()] == names[1:]
 
 

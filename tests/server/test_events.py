@@ -57,9 +57,12 @@ def test_a_pipe_that_nobody_reads_stops_nobody() -> None:
     reading, writing = os.pipe()
     stream = os.fdopen(writing, "w")
     writer = LineWriter(stream)
-    telling = threading.Thread(
-        target=lambda: [writer.say("x" * 1000) for _ in range(MAX_LINES + 1000)]
-    )
+
+    def tell() -> None:
+        for _ in range(MAX_LINES + 1000):
+            writer.say("x" * 1000)
+
+    telling = threading.Thread(target=tell)
     telling.start()
     telling.join(10)
     assert not telling.is_alive()

@@ -34,7 +34,7 @@ def resume(world: World, token: bytes, address: str = "10.0.0.1", port: int = 80
 
 def no_session(world: World, token: bytes) -> bool:
     reply = world.reply(Session("10.0.0.1"), m.Resume(token, 8000))
-    return reply == m.LoginFailed(m.LoginFault.NO_SESSION)
+    return bool(reply == m.LoginFailed(m.LoginFault.NO_SESSION))
 
 
 @pytest.fixture
@@ -236,7 +236,11 @@ def test_a_command_that_is_repeated_is_done_once(tmp_path: Path) -> None:
     async def story(server: Running) -> None:
         yoda, han = await seated(server, "Yoda", "Han")
         token = await keep(yoda)
-        commands = [m.Broadcast("once"), m.BuildRoom(("Han",)), m.RoomMessage(1, "once")]
+        commands: list[m.Request] = [
+            m.Broadcast("once"),
+            m.BuildRoom(("Han",)),
+            m.RoomMessage(1, "once"),
+        ]
         replies = [await yoda.ask(command, 10 + n) for n, command in enumerate(commands)]
         yoda.writer.transport.abort()
         again = await back(server, token)

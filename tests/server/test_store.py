@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 
 from toom_protocol.messages import BroadcastSent
 from toom_server import allocation
-from toom_server.entries import BROADCASTS, History, LastPost, OriginEntry, PostEntry, RoomEntry
+from toom_server.entries import (
+    BROADCASTS,
+    Entry,
+    History,
+    LastPost,
+    OriginEntry,
+    PostEntry,
+    RoomEntry,
+)
 from toom_server.file_store import FileStore
 from toom_server.store import DirectoryInUse, Durability, StoreError
 
@@ -195,7 +203,7 @@ def failing(fault: int, real: Callable[..., object], at: int) -> Callable[..., o
 
 
 NO_SPACE = errno.ENOSPC
-BATCH = [room(1), said(2, "refused"), said(1, "refused", log=1)]
+BATCH: list[Entry] = [room(1), said(2, "refused"), said(1, "refused", log=1)]
 
 
 @pytest.mark.parametrize(
@@ -488,7 +496,12 @@ def test_nothing_is_written_before_a_refused_record_is_surely_gone(
     with pytest.raises(StoreError):
         store.commit([said(1, "refused")])
     assert done == ["write", "sync", "zeros", "sync"]
-    monkeypatch.setattr(os, "fdatasync", lambda handle: (done.append("sync"), real_sync(handle)))
+
+    def sync(handle: int) -> None:
+        done.append("sync")
+        real_sync(handle)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
     store.commit([said(1)])
     assert done[4:8] == ["zeros", "sync", "write", "sync"]
 

@@ -146,7 +146,9 @@ def test_a_hello_of_any_number_keeps_nothing_from_being_heard() -> None:
     engine.greet(MAX_NUMBER - 1, OFFER, now=0.5)
     said(engine, 0.5)
     engine.receive_run(1, 0, 1, now=1.0)
-    assert said(engine, 1.004)[-1] == Ack(pytest.approx(0.004), 10, 0, ((1, 2),))
+    ack = said(engine, 1.004)[-1]
+    assert isinstance(ack, Ack)
+    assert replace(ack, delay=round(ack.delay, 6)) == Ack(0.004, 10, 0, ((1, 2),))
     engine.receive(2, (Abort(Reason.GIVEN_UP),), now=1.1)
     assert engine.next_event() == Failed(Reason.GIVEN_UP, OFFER)
 

@@ -36,7 +36,7 @@ def opener(size: int, chunk_size: int = LARGEST_CHUNK) -> HalfOpener:
 
 
 def opened(opener: HalfOpener, *datagrams: bytes) -> list[JoinedChunk]:
-    found = []
+    found: list[JoinedChunk] = []
     for datagram in datagrams:
         found += opener.unseal(memoryview(datagram), 0, len(datagram), max(len(datagram), 1))
     return found
@@ -66,7 +66,7 @@ def test_halves_in_any_order_and_twice_become_the_file(
 def test_what_is_sent_at_once_comes_as_one_batch() -> None:
     content = random.Random(1).randbytes(3 * LARGEST_CHUNK + 800)
     sealer, taker = HalfSealer(KEY, connection=9, chunk_size=LARGEST_CHUNK), opener(len(content))
-    found = []
+    found: list[JoinedChunk] = []
     for halves in sealer.seal(7, 0, memoryview(content)):
         kinds = {decode_header(halves[at : at + 28])[0] for at in range(0, len(halves), 740)}
         assert len(kinds) == 1, "of one type, so that they are one batch for who sorts them"

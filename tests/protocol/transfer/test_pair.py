@@ -17,7 +17,12 @@ from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.sending import BUFFER_PER_PACKET
 
 MEGABYTE = 1_000_000
-ROUGH = {"reorder": 0.02, "duplicate": 0.02}
+
+
+def rough(loss: float, corrupt: float = 0.0) -> Faults:
+    return Faults(loss=loss, corrupt=corrupt, reorder=0.02, duplicate=0.02)
+
+
 LINK_100 = 100e6 / 8 / 1246  # packets a second: 1200 bytes and the headers below them
 
 arrived = pytest.mark.parametrize("seed", range(4))
@@ -40,13 +45,13 @@ def failures(pair: Pair) -> tuple[Reason, Reason]:
 @pytest.mark.parametrize("loss", [0.0, 0.01, 0.1, 0.3])
 @pytest.mark.parametrize("size", [0, 1, LARGEST_CHUNK + 1, 300_000])
 def test_files_of_any_size_arrive(size: int, loss: float, seed: int) -> None:
-    assert_arrived(Pair(size, seed, Faults(loss=loss, **ROUGH)).run())
+    assert_arrived(Pair(size, seed, rough(loss)).run())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", [0.0, 0.01, 0.1])
 def test_a_hundred_megabytes_arrive(loss: float) -> None:
-    pair = Pair(100 * MEGABYTE, 11, Faults(loss=loss, **ROUGH)).run()
+    pair = Pair(100 * MEGABYTE, 11, rough(loss)).run()
     assert_arrived(pair)
     assert pair.now < 60
 
@@ -55,7 +60,7 @@ def test_a_hundred_megabytes_arrive(loss: float) -> None:
 @pytest.mark.parametrize("loss", [0.0, 0.01, 0.1])
 def test_bytes_through_the_codec_arrive_although_some_are_damaged(loss: float) -> None:
     content = random.Random(5).randbytes(3 * MEGABYTE)
-    pair = BytePair(content, 6, Faults(loss=loss, corrupt=0.01, **ROUGH))
+    pair = BytePair(content, 6, rough(loss, corrupt=0.01))
     pair.run()
     assert_arrived(pair)
     assert pair.arrived == content

@@ -1,13 +1,13 @@
 """PROTOCOL 5.7: the last word is repeated until it has been heard."""
 
-from toom_protocol.transfer.frames import Abort, Done, End, Ping
+from toom_protocol.transfer.frames import Abort, Done, End, Frame, Ping
 from toom_protocol.transfer.patience import Farewell, Repeat
 from toom_protocol.transfer.reasons import Reason
 
 
-def words(farewell: Farewell, until: float) -> list[tuple[float, object]]:
+def words(farewell: Farewell, until: float) -> list[tuple[float, Frame | None]]:
     """What is said, and when, if the peer stays silent."""
-    said = []
+    said: list[tuple[float, Frame | None]] = []
     while not farewell.over(now=(now := farewell.deadline())) and now < until:
         said.append((round(now, 3), farewell.word_at(now=now)))
     return said
