@@ -104,7 +104,8 @@ def test_nothing_sleeps_to_synchronise() -> None:
     for folder in ("protocol", "server", "client", "scenarios", "tests"):
         for path in (ROOT / folder).rglob("*.py"):
             name = str(path.relative_to(ROOT))
-            assert not sleeps(path.read_text()) or name in allowed, name
+            text = path.read_text()
+            assert "sleep" not in text or not sleeps(text) or name in allowed, name
 
 
 def test_the_search_for_sleeps_sees_one() -> None:

@@ -181,7 +181,7 @@ def watched(flow: Flow, most: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     control=st.sampled_from(sorted(CONTROLLERS)),
     seed=st.integers(0, 2**32),

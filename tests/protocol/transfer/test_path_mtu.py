@@ -59,6 +59,7 @@ def arrived(pair: Pair) -> bool:
     return whole and pair.audience_events[-1] == events.Received()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay", [0.0001, 0.01, 0.1])
 @pytest.mark.parametrize("loss", [0.0, 0.05])
 @pytest.mark.parametrize("hole", [0.0, 0.3])
@@ -72,6 +73,7 @@ def test_a_path_that_loses_what_is_long_is_survived(hole: float, loss: float, de
     assert pair.presenter.sending.halving, "it is noticed long before the silence of 15 s"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("loss", [0.0, 0.1, 0.2])
 def test_loss_and_outages_are_no_black_hole(loss: float, seed: int) -> None:
