@@ -1,100 +1,15 @@
 """`toom` as a person or a script meets it: statuses, outputs, and what a run leaves."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from toom_scenarios.cli import main
-from toom_scenarios.deadline import Deadline, wait_for
-from toom_scenarios.processes import processes
 
-HEAD = "from toom_scenarios import ACCOUNTS, Broken, Stage, Unsupported, scenario\n"
-PASSES = '''
-@scenario(section="S6", part="bcm")
-def it_passes(stage: Stage) -> None:
-    """«Whoever reads a log after the reply finds the line in it.»"""
-    terminal = stage.command(stage.host("yoda"), "echo", "<b>hello</b>")
-    terminal.sees_exactly("<b>hello</b>")
-    terminal.ends(0)
-'''
-FAILS = '''
-@scenario(section="S7", part="atu")
-def it_fails(stage: Stage) -> None:
-    """«Every other active user»"""
-    stage.host("yoda").put("big", b"x" * 2_000_000)
-    terminal = stage.command(stage.host("yoda"), "sh", "-c", "echo no other active user; read x")
-    terminal.sees("Obi-wan", within=0.2)
-'''
-ASSERTS = '''
-@scenario(section="S7")
-def it_asserts(stage: Stage) -> None:
-    """«a line each»"""
-    assert ["a"] == ["b"]
-'''
-BREAKS = '''
-@scenario(section="S8", part="srb")
-def it_breaks(stage: Stage) -> None:
-    """«IDs count from 1»"""
-    stage.command(stage.host("yoda"), "no-such-program")
-'''
-BUILDS_ON = """
-@scenario("S8.1", "S8.5", part="srb", builds_on="{0}")
-def it_builds_on_{0}(stage: Stage) -> None:
-    '''Another story.'''
-    stage.promise("S8.5")
-    assert not stage.random
-"""
-UNSUPPORTED = '''
-@scenario(section="S9", part="srm", hosts=1_000_000)
-def it_cannot_be_examined(stage: Stage) -> None:
-    """«sent to room 1»"""
-'''
-HANGS = '''
-@scenario(section="S10", part="rdm", time_limit=1.0)
-def it_hangs(stage: Stage) -> None:
-    """«no new message»"""
-    while True:
-        pass
-'''
-DIES = '''
-@scenario(section="S10", part="rdm")
-def it_dies(stage: Stage) -> None:
-    """«no new message»"""
-    import os
-    os._exit(9)
-'''
-WAITS = '''
-@scenario(section="S10", part="rdm")
-def it_waits_{0}(stage: Stage) -> None:
-    """«no new message»"""
-    host = stage.host("yoda")
-    stage.command(host, "sh", "-c", "trap '' HUP; sleep {1} & sleep {1}").sees("never", within=100)
-'''
-
-
-def toom(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "toom_scenarios", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, **environment},
-    )
-
-
-def case(folder: Path, *texts: str) -> str:
-    (folder / "case.py").write_text(HEAD + "\n".join(texts))
-    return "./case.py"
+from .stories import ASSERTS, BREAKS, BUILDS_ON, DIES, FAILS, HANGS, PASSES, UNSUPPORTED, case, toom
 
 
 @pytest.mark.slow
@@ -320,88 +235,6 @@ def test_doctor_tells_what_works(tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert document["docker"] is False
     assert done.returncode == (0 if document["local"] else 3)
-
-
-def commands() -> list[str]:
-    found = []
-    for each in processes():
-        if each.state != "Z":
-            try:
-                words = Path(f"/proc/{each.pid}/cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            found.append(b" ".join(words).decode(errors="replace").strip())
-    return found
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "scenarios", "kind", "end"),
-    [
-        (signal.SIGKILL, 1, "namespaces", os.kill),
-        (signal.SIGKILL, 2, "namespaces", os.kill),
-        (signal.SIGKILL, 1, "loopback", os.kill),
-        (signal.SIGKILL, 2, "loopback", os.kill),
-        (signal.SIGTERM, 1, "namespaces", os.kill),
-        (signal.SIGTERM, 2, "loopback", os.kill),
-        (signal.SIGTERM, 2, "namespaces", os.killpg),  # a cancelled job
-        (signal.SIGHUP, 2, "namespaces", os.killpg),  # a terminal that was closed
-        (signal.SIGINT, 2, "namespaces", os.kill),
-    ],
-)
-def test_nothing_outlives_a_runner_that_is_ended(
-    tmp_path: Path,
-    number: signal.Signals,
-    scenarios: int,
-    kind: str,
-    end: Callable[[int, int], None],
-) -> None:
-    mark = f"{7000 + os.getpid() % 1000}.{number}{scenarios}"
-    name = case(tmp_path, *(WAITS.format(each, mark) for each in range(scenarios)))
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    with (tmp_path / "said").open("w") as said:
-        runner = subprocess.Popen(
-            [sys.executable, "-m", "toom_scenarios", "run", name, "--on", "local", "--report", "r"],
-            cwd=tmp_path,
-            stdout=said,
-            stderr=subprocess.DEVNULL,
-            env={
-                **os.environ,
-                "TOOM_LOCAL": "loopback" if kind == "loopback" else "",
-                "TMPDIR": str(temporary),
-            },
-            start_new_session=True,
-        )
-    sleepers = f"sleep {mark}"
-    assert wait_for(lambda: commands().count(sleepers) == 2 * scenarios, Deadline(20))
-    end(runner.pid, number)
-    status = runner.wait(20)
-    assert wait_for(lambda: sleepers not in commands(), Deadline(10))
-    document = json.loads((tmp_path / "r" / "results.json").read_text())
-    assert {row["verdict"] for row in document["scenarios"]} <= {"broken", "skipped"}
-    if number != signal.SIGKILL:
-        assert status == 3
-        assert "interrupted: nothing is marked" in (tmp_path / "said").read_text()
-    assert wait_for(lambda: not list(temporary.glob("toom-????????")), Deadline(10))
-
-
-ENDS_ITS_PROCESS = '''
-@scenario(section="S10", part="rdm")
-def it_ends_its_process(stage: Stage) -> None:
-    """«no new message»"""
-    import os
-    os._exit(0)
-'''
-
-
-@pytest.mark.slow
-def test_a_scenario_that_ends_its_process_is_broken(tmp_path: Path) -> None:
-    name = case(tmp_path, ENDS_ITS_PROCESS)
-    done = toom("run", name, "--on", "local", "--report", "r", cwd=tmp_path, TMPDIR=str(tmp_path))
-    assert done.returncode == 3
-    assert "broken it_ends_its_process" in done.stdout
-    assert not list(tmp_path.glob("toom-????????"))
 
 
 def test_a_fault_of_ours_is_not_a_failure_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:

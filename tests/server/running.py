@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, Decoder, encode
@@ -112,3 +113,13 @@ async def running(
                 await client.writer.wait_closed()
         await hub.close()
         ours.close()
+
+
+def play(directory: Path, story: Callable[[Running], Awaitable[None]], **named: Any) -> None:
+    """Let a story happen beside a running server."""
+
+    async def run() -> None:
+        async with running(directory, **named) as server:
+            await story(server)
+
+    asyncio.run(run())

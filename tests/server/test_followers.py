@@ -1,9 +1,8 @@
 """What is said reaches those who follow, once and in order: PROTOCOL 3.5; SPEC S10, S13."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,20 +10,12 @@ from hypothesis import strategies as st
 
 from tests.doubles.patience import wait_until
 from tests.fuzz.play import Wire
-from tests.server.running import PATIENCE, BareClient, Running, running
+from tests.server.running import PATIENCE, BareClient, Running, play
 from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, encode
 from toom_protocol.lines import parse_post
 from toom_protocol.marks import format_marks, parse_marks
 from toom_server.log_file import LogFile
-
-
-def play(directory: Path, story: Callable[[Running], Awaitable[None]], **named: Any) -> None:
-    async def run() -> None:
-        async with running(directory, **named) as server:
-            await story(server)
-
-    asyncio.run(run())
 
 
 async def follow(client: BareClient, rest: m.Rest = m.Rest.END, **marks: int) -> dict[int, int]:

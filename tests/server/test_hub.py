@@ -3,14 +3,13 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.server.running import PATIENCE, BareClient, Running, running
+from tests.server.running import PATIENCE, BareClient, Running, play
 from toom_protocol import messages as m
 from toom_protocol.codec import encode
 from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT
@@ -21,14 +20,6 @@ from toom_server.file_store import FileStore
 from toom_server.store import DirectoryInUse, StoreError
 
 EPOCH = "1 Jan 1970 00:00:00"
-
-
-def play(directory: Path, story: Callable[[Running], Awaitable[None]], **named: Any) -> None:
-    async def run() -> None:
-        async with running(directory, **named) as server:
-            await story(server)
-
-    asyncio.run(run())
 
 
 def test_the_line_is_in_the_log_when_the_reply_comes(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.running import PATIENCE, BareClient, Running
+from tests.server.running import PATIENCE, BareClient, Running, play
 from tests.server.test_conference import START, World, wrong
-from tests.server.test_followers import follow, heard, play, seated
+from tests.server.test_followers import follow, heard, seated
 from tests.server.test_hub import FullDisk
 from toom_protocol import messages as m
 from toom_protocol.codec import encode
