@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.test_store import room, said
+from tests.server.storing import room, said
 from toom_server.checkpoint import read
 from toom_server.checkup import examine
 from toom_server.entries import RoomEntry
