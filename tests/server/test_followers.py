@@ -1,69 +1,18 @@
 """What is said reaches those who follow, once and in order: PROTOCOL 3.5; SPEC S10, S13."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.doubles.patience import wait_until
 from tests.fuzz.play import Wire
-from tests.server.running import PATIENCE, BareClient, Running, play
+from tests.server.following import follow, heard, seated, silent, told, until
+from tests.server.running import PATIENCE, Running, play
 from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, encode
-from toom_protocol.lines import parse_post
-from toom_protocol.marks import format_marks, parse_marks
 from toom_server.log_file import LogFile
-
-
-async def follow(client: BareClient, rest: m.Rest = m.Rest.END, **marks: int) -> dict[int, int]:
-    """Follow, and give from where; marks are named `log_3=17`."""
-    numbers = {int(name.removeprefix("log_")): number for name, number in marks.items()}
-    [said] = format_marks(numbers) if numbers else [()]
-    client.send(9, m.Follow(said, rest))
-    found: dict[int, int] = {}
-    while True:
-        request_id, reply = await client.receive()
-        assert request_id == 9
-        if isinstance(reply, m.End):
-            return found
-        assert isinstance(reply, m.Marks)
-        found |= parse_marks(reply.marks)
-
-
-async def heard(client: BareClient, count: int) -> list[tuple[int, int, str]]:
-    """Give so many messages as they are pushed: log, number, text. Nothing else may come."""
-    found: list[tuple[int, int, str]] = []
-    while len(found) < count:
-        request_id, notice = await client.receive()
-        assert request_id == 0
-        found += told(notice)
-    return found
-
-
-def told(notice: object) -> list[tuple[int, int, str]]:
-    assert isinstance(notice, m.Posted)
-    assert notice.lines.endswith(b"\n") or not notice.lines
-    posts = map(parse_post, notice.lines.decode().split("\n")[:-1])
-    return [(notice.room_id, post.number, post.text) for post in posts]
-
-
-async def seated(server: Running, *names: str) -> list[BareClient]:
-    clients = [await server.client() for _ in names]
-    for client, name in zip(clients, names, strict=True):
-        await client.log_in(name)
-    return clients
-
-
-async def until(condition: Callable[[], object]) -> None:
-    await asyncio.to_thread(wait_until, condition, PATIENCE)
-
-
-async def silent(client: BareClient) -> None:
-    """Nothing has been pushed to this client that it has not heard."""
-    assert await client.ask(m.Ping()) == m.Pong()
 
 
 def test_who_follows_hears_broadcasts_as_they_are_said(tmp_path: Path) -> None:
