@@ -1,7 +1,6 @@
 """The server over real sockets: SPEC S3, S11, S13; PROTOCOL 2.3, 2.4, 2.5, 3.2, 4.3, 7.4."""
 
 import asyncio
-import shutil
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.running import PATIENCE, BareClient, Running, play
+from tests.server.running import PATIENCE, Running, play
 from toom_protocol import messages as m
 from toom_protocol.codec import encode
 from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT
@@ -17,7 +16,6 @@ from toom_server.connection import MAX_UNANSWERED
 from toom_server.doorway import Doorway
 from toom_server.entries import Entry
 from toom_server.file_store import FileStore
-from toom_server.store import DirectoryInUse, StoreError
 
 EPOCH = "1 Jan 1970 00:00:00"
 
@@ -176,47 +174,6 @@ def test_a_client_that_never_reads_is_not_buffered_without_end(tmp_path: Path) -
     play(tmp_path, story)
 
 
-class FullDisk(FileStore):
-    """A store whose disk can be told to be full."""
-
-    full = False
-
-    def begin(self, entries: Sequence[Entry]) -> None:
-        if self.full:
-            raise StoreError("The server's disk refuses: No space left on device.")
-        super().begin(entries)
-
-    def publish(self, userlog: bytes) -> None:
-        if self.full:
-            raise StoreError("The server's disk refuses: No space left on device.")
-        super().publish(userlog)
-
-
-def test_a_full_disk_refuses_commands_and_appears_nowhere_later(tmp_path: Path) -> None:
-    store = FullDisk(tmp_path)
-
-    async def refused(client: BareClient, request: m.Request) -> None:
-        assert isinstance(await client.ask(request), m.NotStored)
-
-    async def story(server: Running) -> None:
-        yoda, han, luke = [await server.client() for _ in range(3)]
-        await yoda.log_in("Yoda")
-        await han.log_in("Han")
-        store.full = True
-        await refused(yoda, m.Broadcast("lost"))
-        await refused(yoda, m.BuildRoom(("Han",)))
-        await refused(luke, m.LogIn("Luke", "pw", 8000))
-        store.full = False
-        sent = await yoda.ask(m.Broadcast("kept"))
-        assert isinstance(sent, m.BroadcastSent)
-        assert sent.number == 1
-        assert await han.ask(m.BuildRoom(("Yoda",))) == m.RoomBuilt(1, ("Han", "Yoda"))
-        await luke.log_in("Luke")
-        assert len(server.lines("messagelog.txt")) == 1
-
-    play(tmp_path, story, store=store)
-
-
 def test_times_are_the_servers_local_time(tmp_path: Path) -> None:
     async def story(server: Running) -> None:
         yoda = await server.client()
@@ -226,22 +183,6 @@ def test_times_are_the_servers_local_time(tmp_path: Path) -> None:
         assert before <= datetime.strptime(stamp, "%d %b %Y %H:%M:%S") <= datetime.now()
 
     play(tmp_path, story)
-
-
-def test_a_log_in_that_is_over_before_it_could_be_written_down(tmp_path: Path) -> None:
-    store = FullDisk(tmp_path)
-
-    async def story(server: Running) -> None:
-        yoda, han = await server.client(), await server.client()
-        store.full = True
-        yoda.send(1, m.LogIn("Yoda", "pw", 8000))
-        yoda.send(2, m.LogOut())
-        assert isinstance((await yoda.receive())[1], m.NotStored)
-        assert isinstance((await yoda.receive())[1], m.Refused)  # nobody is logged in
-        store.full = False
-        await han.log_in("Han")
-
-    play(tmp_path, story, store=store)
 
 
 class Watched(FileStore):
@@ -269,22 +210,6 @@ def test_one_client_fills_no_batch_however_fast_it_sends(tmp_path: Path) -> None
         assert store.largest <= MAX_UNANSWERED
 
     play(tmp_path, story, store=store)
-
-
-def test_a_log_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    async def story(server: Running) -> None:
-        yoda = await server.client()
-        await yoda.log_in("Yoda")
-        await yoda.ask(m.Broadcast("hello"))
-        log = tmp_path / "messagelog.txt"
-        log.rename(tmp_path / "elsewhere")
-        log.mkdir()
-        answer = await yoda.ask(m.ReadMessages(m.LogChoice.BROADCASTS, EPOCH))
-        assert isinstance(answer, m.NotStored)
-        assert isinstance(await yoda.ask(m.Broadcast("hello")), m.NotStored)
-        assert await yoda.ask(m.Ping()) == m.Pong()
-
-    play(tmp_path, story)
 
 
 def test_a_client_that_reads_nothing_is_dropped_when_a_notice_comes(
@@ -350,23 +275,3 @@ def test_who_comes_when_all_places_are_taken_is_told_and_sent_away(
         await han.log_in("Han")
 
     play(tmp_path, story, doorway=doorway)
-
-
-def test_a_lock_that_was_deleted_is_taken_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """PROTOCOL 6.3: nobody need say anything for it."""
-    monkeypatch.setattr("toom_server.hub.SWEEP_INTERVAL", 0.01)
-
-    async def story(server: Running) -> None:
-        yoda = await server.client()
-        sweep = asyncio.create_task(server.hub.sweep())
-        shutil.rmtree(tmp_path / ".toom")
-        async with asyncio.timeout(PATIENCE):
-            while not (tmp_path / ".toom" / "checkpoint").exists():
-                await yoda.ask(m.Ping())
-        with pytest.raises(DirectoryInUse):
-            FileStore(tmp_path).load()
-        sweep.cancel()
-
-    play(tmp_path, story)

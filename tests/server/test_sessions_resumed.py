@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 from tests.server.following import follow, heard, seated
+from tests.server.full_disk import FullDisk
 from tests.server.running import PATIENCE, BareClient, Running, play
-from tests.server.test_hub import FullDisk
 from toom_protocol import messages as m
 from toom_protocol.codec import encode
 
