@@ -14,7 +14,7 @@ from toom_protocol.messages import VERSION, Broadcast, Message, RoomMessage, Unk
 
 PREFACE: Final = b"TOOM" + bytes([VERSION])  # first bytes of either side; PROTOCOL 2.1
 MAX_FRAME: Final = 128 * 1024  # bytes after the length; two fields of 60,000 bytes and some room
-MAXFIELD: Final = 0xFFFF  # bytes; a field's length is a 16-bit number
+MAX_FIELD: Final = 0xFFFF  # bytes; a field's length is a 16-bit number
 
 _HEADER: Final = struct.Struct("!IBI")  # length of what follows it, kind, request id
 _AFTER_LENGTH: Final = _HEADER.size - 4

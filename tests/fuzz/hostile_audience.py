@@ -23,6 +23,7 @@ from tests.fuzz.source import Source
 from toom_client.reports import Uploaded
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer import frames as f
+from toom_protocol.transfer.frames import LEAF_SIZE
 from toom_protocol.transfer.hello import AudienceHandshake
 from toom_protocol.transfer.noise import KeyPair
 from toom_protocol.transfer.packets import (
@@ -34,7 +35,7 @@ from toom_protocol.transfer.packets import (
     PacketType,
     decode_header,
 )
-from toom_protocol.transfer.tree import LEAF_SIZE, digest_of
+from toom_protocol.transfer.tree import digest_of
 
 FRESH: Final = KeyPair.from_bytes(b"e" * 32)
 

@@ -165,10 +165,13 @@ def test_whatever_is_damaged_is_mended_over_any_link(
     rest: int,
     spoilt: dict[int, int],
     seed: int,
+    loss: float,
+    reorder: float,
+    duplicate: float,
+    delay: float,
     rate: float | None,
-    **faults: float,
 ) -> None:
-    link = Faults(rate=rate, late=faults["delay"], **faults)
+    link = Faults(delay, loss, reorder, late=delay, duplicate=duplicate, rate=rate)
     pair = Pair((blocks - 1) * BLOCK + rest + 1, seed, link, spoilt=dict(spoilt)).run()
     total = -(-len(pair.written) // BATCH)
     assert_mended(pair, {block: times for block, times in spoilt.items() if block < total})
