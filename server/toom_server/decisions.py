@@ -4,22 +4,23 @@ Belongs here: in which order the conference is asked, and what is not asked agai
 turn is (hub.py), what is decided (conference.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from toom_protocol.messages import NotStored, Ping, Request
+from toom_protocol.messages import Locate, NotStored, Ping, Request
 from toom_server.conference import Conference
 from toom_server.connection import Connection
 from toom_server.entries import Entry, OriginEntry, PostEntry
 from toom_server.observer import Observer
 from toom_server.outcomes import Instant, Outcome, outcome_of
+from toom_server.pace import Pace
 from toom_server.replies import REPEATABLE
 
 # Requests of one connection with their numbers, in order; None: the connection is gone.
 Requests = Sequence[tuple[int, Request | None]]
-# Connections whose password is being proved or whose coming or going is being written down, and
-# what they have sent since.
+# Connections whose password is being proved, whose coming or going is being written down, or who
+# ask too often where others are; and what they have sent since.
 Held = dict[Connection, list[tuple[int, Request]]]
 
 
@@ -53,10 +54,18 @@ class Batch:
 class Decisions:
     """Asks the conference."""
 
-    def __init__(self, conference: Conference, held: Held) -> None:
-        """Decide for all connections but those that are held."""
+    def __init__(
+        self, conference: Conference, held: Held, release_in: Callable[[float, Connection], None]
+    ) -> None:
+        """Decide for all connections but those that are held.
+
+        Args:
+            release_in: is to end the holding of a connection in so many seconds.
+        """
         self._conference = conference
         self._held = held
+        self._release_in = release_in
+        self._paces: dict[str, Pace] = {}  # by user, of whom there are no more than accounts
         self.observer: Observer | None = None
 
     def decide(self, connection: Connection, requests: Requests, at: Instant, batch: Batch) -> None:
@@ -69,6 +78,10 @@ class Decisions:
                 outcome: Outcome | PostEntry = self._conference.leave(connection.session, at)
             elif is_held and not isinstance(request, Ping):
                 self._held[connection].append((request_id, request))
+                continue
+            elif type(request) is Locate and self._is_too_often(connection, at):
+                self._held[connection] = [(request_id, request)]
+                is_held = True
                 continue
             elif replies is not None and isinstance(request, REPEATABLE):
                 decided = self._decide_once(connection, request_id, request, at)
@@ -95,6 +108,14 @@ class Decisions:
         if posts:
             batch.entries += posts
             batch.decided.append((connection, posts))
+
+    def _is_too_often(self, connection: Connection, at: Instant) -> bool:
+        """Whether a question where somebody is waits: each disturbs the one who is asked for."""
+        pace = self._paces.setdefault(connection.session.username or "", Pace())
+        wait = pace.wait(at.monotonic)
+        if wait:
+            self._release_in(wait, connection)
+        return wait > 0
 
     def _decide_once(
         self, connection: Connection, request_id: int, request: Request, at: Instant

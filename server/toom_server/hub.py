@@ -67,7 +67,7 @@ class Hub:
             conference.user_log, store.publish, self._published
         )
         self._held: Held = {}
-        self._decisions = Decisions(conference, self._held)
+        self._decisions = Decisions(conference, self._held, self._resume_in)
 
     # --- called by connections ----------------------------------------------------------------
 
@@ -212,6 +212,9 @@ class Hub:
         later = self._held.pop(connection, [])
         for request_id, request in later:
             self._submit_guest(connection, request_id, request)
+
+    def _resume_in(self, seconds: float, connection: Connection) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._resume, connection)
 
     def _turn(self) -> None:
         """Decide what has arrived, and send it on its way to the disk."""
