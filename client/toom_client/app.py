@@ -56,6 +56,7 @@ _EXAMPLES = """examples:
   toom-client server 4000 8000 --accept Yoda,Luke --max-file-size 2G    whose files, how large
   toom-client server 4000 8000 --live     what others say is shown as they say it
   toom-client server 4000 8000 --live --reconnect    and goes on after the network was away
+  toom-client server 4000 8000 --manage   one command more, TRF: list, pause, cancel, retry
   toom-client server 4000 8000 --trace traces    what each transfer does, packet by packet (qlog)
 """
 
@@ -149,6 +150,12 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         action="store_true",
         help="when the connection is lost, try again until it is back, and go on; nothing that was "
         "typed is done twice (the password stays in memory)",
+    )
+    parser.add_argument(
+        "--manage",
+        action="store_true",
+        help="one command more: TRF lists the transfers of this client; TRF pause N, continue N, "
+        "cancel N and retry N do so with one of them",
     )
     parser.add_argument(
         "--accept",
@@ -272,6 +279,7 @@ async def _converse(
             identity=Identity(),
             comeback=comeback,
             feed=feed,
+            manages=options.manage,
         )
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, conversation.stop, 128 + number)

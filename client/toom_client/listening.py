@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from toom_client.files import FileFault
 from toom_client.incoming import IncomingFile
 from toom_client.presenting import BeginTrace, Send, fresh_challenge
-from toom_client.progress import Count, Direction
+from toom_client.progress import Count, Direction, State
 from toom_client.reports import Received, ReceiveFailed, Report, phrase
 from toom_client.rules import Rules
 from toom_client.tickets import Address, Ticket
@@ -46,7 +46,9 @@ if TYPE_CHECKING:
 
 # With these the file itself is as good as it was.
 MAX_WELCOMES: Final = 16  # owed at a time; of more the oldest is dropped, its hello comes again
-_WORTH_ANOTHER_TRY: Final = frozenset({Reason.GIVEN_UP, Reason.PEER_GONE, Reason.UNKNOWN})
+_WORTH_ANOTHER_TRY: Final = frozenset(
+    {Reason.GIVEN_UP, Reason.PEER_GONE, Reason.UNKNOWN, Reason.CANCELLED}
+)
 
 Work = Callable[[Callable[[], None], Callable[[FileFault | None], None]], None]
 """Runs the first in a worker, then the second in the transfers' thread with what it raised."""
@@ -375,7 +377,24 @@ class Listening:
         if offer is None or self._file is None or self._engine.phase is Phase.ENDED:
             return None
         done = min(self._engine.chunks.contiguous * self._engine.chunk_size, offer.size)
-        return Count(Direction.RECEIVING, self._presenter, offer.filename, done, offer.size, 0)
+        who, name = self._presenter, offer.filename
+        return Count(Direction.RECEIVING, who, name, done, offer.size, 0, self._state)
+
+    @property
+    def _state(self) -> State:
+        if self._engine.paused:
+            return State.PAUSED
+        if self._engine.held:
+            return State.HELD
+        return State.WAITING if self._engine.phase is Phase.OFFERED else State.MOVING
+
+    def pause(self, *, now: float) -> None:
+        """Have the presenter send no more of the file until `go_on`."""
+        self._engine.pause(now=now)
+
+    def go_on(self, *, now: float) -> None:
+        """Take back a pause."""
+        self._engine.go_on(now=now)
 
     def give_up(self, *, now: float, reason: Reason = Reason.GIVEN_UP) -> None:
         if self._engine.phase is not Phase.EXPECTING:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from toom_client.files import FileFault, OpenedFile
-from toom_client.progress import Count, Direction
+from toom_client.progress import Count, Direction, State
 from toom_client.reports import Report, SendFailed, Uploaded, phrase
 from toom_client.tickets import Address, Ticket
 from toom_protocol.errors import MalformedPacket
@@ -314,8 +314,30 @@ class Presenting:
             return None
         done = min(self._engine.sending.arrived * self._engine.chunk_size, self._size)
         return Count(
-            Direction.SENDING, self._audience, self._filename, done, self._size, self._resent
+            Direction.SENDING,
+            self._audience,
+            self._filename,
+            done,
+            self._size,
+            self._resent,
+            self._state,
         )
+
+    @property
+    def _state(self) -> State:
+        if self._engine.paused:
+            return State.PAUSED
+        if self._engine.held:
+            return State.HELD
+        return State.MOVING if self._engine.phase is Phase.SENDING else State.WAITING
+
+    def pause(self, *, now: float) -> None:
+        """Send no more of the file until `go_on`."""
+        self._engine.pause(now=now)
+
+    def go_on(self, *, now: float) -> None:
+        """Take back a pause."""
+        self._engine.go_on(now=now)
 
     def give_up(self, *, now: float, reason: Reason = Reason.GIVEN_UP) -> None:
         self._engine.abort(reason, now=now)

@@ -115,6 +115,11 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """The user here has paused; what lacks it takes that back (PROTOCOL 5.15)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Challenge:
     """Are you there? Asked of an address; the peer repeats the data (RFC 9000 19.17)."""
 
@@ -159,6 +164,7 @@ Frame = (
     | Response
     | Leaves
     | Repair
+    | Hold
 )
 
 
@@ -180,6 +186,7 @@ class Kind(enum.IntEnum):
     RESPONSE = 13
     LEAVES = 14
     REPAIR = 15
+    HOLD = 16
 
 
 _FRAME: Final = struct.Struct("!BH")  # kind, size of the body
@@ -263,6 +270,8 @@ def _encode_body(frame: Frame) -> tuple[Kind, bytes]:
             return Kind.LEAVES, _BLOCKS.pack(first) + leaves
         case Repair(blocks):
             return Kind.REPAIR, b"".join(_REPAIR.pack(*each) for each in blocks)
+        case Hold():
+            return Kind.HOLD, b""
 
 
 def _decode_body(kind: int, body: bytes) -> Frame | None:
@@ -299,6 +308,8 @@ def _decode_body(kind: int, body: bytes) -> Frame | None:
             return _decode_leaves(body)
         case Kind.REPAIR:
             return _decode_repair(body)
+        case Kind.HOLD:
+            return Hold()
         case _:
             return None
 

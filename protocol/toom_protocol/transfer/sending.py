@@ -42,6 +42,8 @@ class Sending:
         """The first chunk that was never sent; chunks are first sent in order."""
         self.halving = False
         """Whether chunks are to be sent in two halves: the path takes no full datagrams."""
+        self.stands = False
+        """Whether either user has paused: nothing leaves, and no timer runs."""
         self._speaker = speaker
         self._make_congestion, self._seed = congestion, seed
         self._hole = BlackHole()
@@ -125,8 +127,23 @@ class Sending:
         self._bound = None
         self._next_send = now
 
+    def stand(self, stands: bool, *, now: float) -> None:
+        """Stand still, or go on; after a long stand the controller begins anew (PROTOCOL 5.15).
+
+        Source: RFC 9002 7.8, RFC 5681 4.1.
+        """
+        if self.stands and not stands:
+            if self.recovery.wake(now=now):
+                _merge(self.recovery.retransmit)
+                rtt = self.recovery.rtt.smoothed
+                self.congestion = self._make_congestion(initial_rtt=rtt, seed=self._seed)
+            self._next_send = now
+        self.stands = stands
+
     def deadline(self) -> float:
         """When `poll` may have something to do; never when it waits for the audience."""
+        if self.stands:
+            return math.inf
         timer, due = self.recovery.deadline(), self._data_time()
         if timer is None:
             return math.inf if due is None else due
@@ -135,6 +152,8 @@ class Sending:
     def poll(self, *, now: float) -> list[DataRun | Control]:
         """What to send now: probes, and at most one quantum of data."""
         sending: list[DataRun | Control] = []
+        if self.stands:
+            return sending
         timer = self.recovery.deadline()
         if timer is not None and timer <= now:
             sending += self._on_timer(now)

@@ -19,6 +19,7 @@ from toom_protocol.transfer.frames import (
     End,
     Fin,
     Frame,
+    Hold,
     Leaves,
     Offer,
     Ping,
@@ -59,6 +60,7 @@ FRAMES: st.SearchStrategy[Frame] = st.one_of(
     st.builds(Abort, REASONS),
     st.just(End()),
     st.just(Ping()),
+    st.just(Hold()),
     st.builds(Challenge, st.binary(min_size=8, max_size=8)),
     st.builds(Response, st.binary(min_size=8, max_size=8)),
 )
