@@ -143,12 +143,13 @@ class Listening:
         source: Address,
         *,
         now: float,
+        marked: bool = False,
     ) -> None:
         """Take datagrams of the presenter, all of one type; what is not genuine is dropped."""
         if buffer[start] >> 4 == PacketType.DATA:
             if self._data is not None:
                 for run in self._data.unseal(buffer, start, end, segment):
-                    self._take(run, self._data.content, source, now)
+                    self._take(run, self._data.content, source, now, marked=marked)
             return
         if buffer[start] >> 4 in HALVES:
             if self._halves is not None:
@@ -199,13 +200,21 @@ class Listening:
             if self._begin_trace is not None:
                 self.trace, self._begin_trace = self._begin_trace(now), None
 
-    def _take(self, run: OpenedRun, opened: memoryview, source: Address, now: float) -> None:
+    def _take(
+        self,
+        run: OpenedRun,
+        opened: memoryview,
+        source: Address,
+        now: float,
+        *,
+        marked: bool = False,
+    ) -> None:
         """Write and hash what is new of a run, whose bytes stand in `opened`."""
         if self.trace is not None:
             length = run.end - run.start
             self.trace.data_received(run.packet_number, run.chunk, run.count, length, now=now)
         pieces = self._engine.receive_run(
-            run.packet_number, run.chunk, run.count, now=now, source=source
+            run.packet_number, run.chunk, run.count, now=now, source=source, marked=marked
         )
         if self._file is None:
             return
@@ -256,7 +265,7 @@ class Listening:
             if self.trace is not None:
                 self.trace.said(PacketType.WELCOME, 0, (), len(welcome), now=now)
                 self.trace.agreed()
-            send(welcome, len(welcome), self._welcomes.popleft())
+            send(welcome, len(welcome), self._welcomes.popleft(), False)
         for item in self._engine.poll(now=now):
             if self._ours is not None:
                 datagram = self._ours.seal(item.packet_number, item.frames)
@@ -264,7 +273,7 @@ class Listening:
                     self.trace.said(
                         item.kind, item.packet_number, item.frames, len(datagram), now=now
                     )
-                send(datagram, len(datagram), item.address or peer)
+                send(datagram, len(datagram), item.address or peer, False)
 
     def events(self) -> Iterator[Report]:
         """Act on the engine's events; yield what the terminal must be told."""

@@ -328,7 +328,7 @@ class Transfers:
                 return
             self._sort(*arrival)
 
-    def _sort(self, size: int, segment: int, source: Address) -> None:
+    def _sort(self, size: int, segment: int, source: Address, marked: bool) -> None:
         """Give each transfer its own, from wherever it comes: the keys tell (PROTOCOL 5.12)."""
         buffer, now = self._datagrams.buffer, self._clock()
         for word, start, end in split_by_transfer(buffer, size, segment):
@@ -336,7 +336,7 @@ class Transfers:
             if transfer is None or end - start < OVERHEAD:
                 self._strays += 1
             else:
-                transfer.receive(buffer, start, end, segment, source, now=now)
+                transfer.receive(buffer, start, end, segment, source, now=now, marked=marked)
 
     def _serve(self) -> None:
         """Give every transfer its turns: a quantum each, round robin, while somebody is due."""

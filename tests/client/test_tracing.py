@@ -118,6 +118,28 @@ def test_both_ends_of_a_lossy_transfer_are_told(table: Table, yoda: Client, han:
     assert [each["bytes"] for each in progress] == sorted(each["bytes"] for each in progress)
 
 
+@pytest.mark.parametrize(("share", "state"), [(0.2, "capable"), (1.0, "failed")])
+def test_congestion_marks_are_counted_believed_or_not(
+    table: Table, yoda: Client, han: Client, share: float, state: str
+) -> None:
+    """PROTOCOL 5.16, over real sockets: the relay marks what passes."""
+    yoda.writes("lecture1.mp4", content_of(1_000_000))
+    with Relay(yoda.address, han.address, seed=4, marks=share) as relay:
+        table.send(yoda, "lecture1.mp4", han, relay)
+        assert yoda.hears() == Uploaded("lecture1.mp4", "Han")
+        assert han.hears() == Received("lecture1.mp4", "Yoda")
+    yoda.transfers.close()
+    events = events_of(table, "presenter")
+    changes = only(events, "recovery:ecn_state_updated")
+    assert changes == [{"old": "testing", "new": state}]
+    heard = only(events, "transport:packet_received")
+    counts = [
+        frame["ce"] for packet in heard for frame in packet["frames"] if frame.get("ce", 0) > 0
+    ]
+    assert counts == sorted(counts)
+    assert 0.5 * share < counts[-1] / len(data_packets(events, "transport:packet_sent")) <= 1
+
+
 def data_packets(events: list[Record], name: str) -> list[Record]:
     return [
         data

@@ -139,9 +139,19 @@ class Audience:
                     pass  # a ping has been heard; the rest is not for an audience
 
     def receive_run(
-        self, packet_number: int, chunk: int, count: int, *, now: float, source: Address = NOWHERE
+        self,
+        packet_number: int,
+        chunk: int,
+        count: int,
+        *,
+        now: float,
+        source: Address = NOWHERE,
+        marked: bool = False,
     ) -> list[tuple[int, int]]:
         """Take `count` genuine data packets with consecutive numbers and chunks.
+
+        Args:
+            marked: they came with a congestion mark (ECN).
 
         Returns:
             The pieces (chunk, count) that are new: those and no others must be written.
@@ -162,6 +172,7 @@ class Audience:
         pieces = self.chunks.add(chunk, count)
         if pieces or packet_number >= expected:  # a replay of old packets is no sign of life
             self._heard = now
+            self._receipts.marked += count if marked else 0
         self._receipts.take_run(packet_number, count, now=now)
         self._look_whether_whole()
         return pieces
