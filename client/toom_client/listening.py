@@ -170,7 +170,7 @@ class Listening:
         if word >> CONNECTION_BITS == PacketType.HELLO:
             announced = source == self._engine.paths.announced
             packet_number, offer = self._handshake.receive(
-                datagram, _fresh_keys, announced=announced
+                datagram, _fresh_keys, now=now, announced=announced
             )
             self._welcomes.append(source)
             self._meet(now)

@@ -129,6 +129,7 @@ class Transfers:
         """Begin; unfinished data older than a day is removed first."""
         files.sweep(self._directory)
         self._sweep_at = self._clock() + SWEPT_EVERY
+        self._log(f"event=transfers-started {self._datagrams.path}")
         self._thread.start()
 
     def expect(self, ticket: Ticket) -> None:
@@ -216,9 +217,9 @@ class Transfers:
         from toom_client.presenting import Presenting
 
         peer = ticket.peer_address()
-        presenting = None
+        presenting, reason = None, Reason.GIVEN_UP if peer is not None else Reason.UNSUPPORTED
         if peer is not None and self.keys is not None and self._closing_until is None:
-            with suppress(MalformedPacket):  # a public key that is none
+            try:
                 begin = partial(self._begin_trace, ticket, "presenter") if self._traces else None
                 presenting = Presenting(
                     ticket,
@@ -229,9 +230,11 @@ class Transfers:
                     congestion=self._rules.congestion,
                     begin_trace=begin,
                 )
+            except MalformedPacket:  # a public key that is none
+                reason = Reason.UNSUPPORTED
         if presenting is None or not self._admit(presenting, number):
             file.close()
-            self._report(SendFailed(file.filename, ticket.peer, phrase(Reason.GIVEN_UP)))
+            self._report(SendFailed(file.filename, ticket.peer, phrase(reason)))
 
     def _admit(self, transfer: Transfer, number: int | None = None) -> bool:
         """Give a transfer its routes; False where another has its number already."""

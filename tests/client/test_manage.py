@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def test_two_terminals_look_after_a_film(tmp_path: Path) -> None:
     port, size = free_port(), 400 * MEGABYTE
     with (
         server(tmp_path / "server", port),
-        terminal(tmp_path / "han", "Han", port, "--manage") as han,
+        terminal(tmp_path / "han", "Han", port, "--manage", "--log", "log") as han,
         terminal(tmp_path / "yoda", "Yoda", port, "--manage") as yoda,
     ):
         with (tmp_path / "yoda" / "a.mp4").open("wb") as film:
@@ -157,3 +158,7 @@ def test_two_terminals_look_after_a_film(tmp_path: Path) -> None:
         yoda.expect_exact("1: sending a.mp4 to Han, done\r\n")
         han.expect_exact("Received a.mp4 from Yoda\r\n")
     assert (tmp_path / "han" / "Yoda_a.mp4").stat().st_size == size
+    first, *_ = (tmp_path / "han" / "log").read_text().splitlines()
+    assert re.fullmatch(
+        r"at=\S+ event=transfers-started segmentation=\S+ receive=\S+ ecn=on", first
+    )

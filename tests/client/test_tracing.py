@@ -17,7 +17,7 @@ from tests.doubles.patience import wait_until
 from tests.doubles.relay import Relay
 from toom_client.files import OpenedFile
 from toom_client.tracing import BUFFER, FLUSHED_EVERY, TraceFile, Traces
-from toom_client.transfers import Received, Ticket, Transfers, Uploaded, bind_udp
+from toom_client.transfers import Received, SendFailed, Ticket, Transfers, Uploaded, bind_udp
 from toom_protocol.transfer.packets import LARGEST_DATAGRAM
 
 Record = dict[str, Any]
@@ -317,5 +317,5 @@ def test_a_ticket_that_is_no_good_leaves_no_file(table: Table, yoda: Client, han
     file = yoda.opens("a.mp4")
     assert isinstance(file, OpenedFile)
     yoda.transfers.present(bad, file)
-    assert yoda.hears()
+    assert yoda.hears() == SendFailed("a.mp4", "Han", "the versions do not fit")
     assert list((table.root / "traces").iterdir()) == []
