@@ -88,8 +88,7 @@ def test_the_bytes_are_those_of_the_document() -> None:
     assert encode_frames((Leaves(3, leaf),)) == bytes.fromhex("0e 0024 00000003") + leaf
     assert encode_frames((Repair(((3, 2),)),)) == bytes.fromhex("0f 0005 00000003 02")
     assert encode_frames((Ack(0.001, 5, 6, ((7, 9), (1, 2)), 0, 10),)) == bytes.fromhex(
-        "04 0025 000003e8 00000005 00000006 00000000 0000000a"
-        "02 00000007 00000009 00000001 00000002"
+        "04 0025 000003e8 00000005 00000006 00000000 0000000a02 00000007 00000009 00000001 00000002"
     )
 
 
