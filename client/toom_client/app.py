@@ -8,6 +8,8 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -56,6 +58,7 @@ _EXAMPLES = """examples:
   toom-client server 4000 8000 --accept Yoda,Luke --max-file-size 2G    whose files, how large
   toom-client server 4000 8000 --live     what others say is shown as they say it
   toom-client server 4000 8000 --live --reconnect    and goes on after the network was away
+  toom-client server 4000 8000 --manage   one command more, TRF: list, pause, cancel, retry
   toom-client server 4000 8000 --trace traces    what each transfer does, packet by packet (qlog)
 """
 
@@ -89,10 +92,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _look_for_packages()
         server_port = _port("server", options.server_port)
         udp_port = _port("UDP", options.udp_port)
-        traces = _traces(options.trace)
+        traces, log = _traces(options.trace), _log(options.log)
         udp = _bind(udp_port)
         with udp:
-            return asyncio.run(_converse(options, server_port, udp_port, udp, traces))
+            return asyncio.run(_converse(options, server_port, udp_port, udp, traces, log))
     except CannotStart as exc:
         print(exc, file=sys.stderr)  # noqa: T201
         return exc.status
@@ -151,6 +154,12 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "typed is done twice (the password stays in memory)",
     )
     parser.add_argument(
+        "--manage",
+        action="store_true",
+        help="one command more: TRF lists the transfers of this client; TRF pause N, continue N, "
+        "cancel N and retry N do so with one of them",
+    )
+    parser.add_argument(
         "--accept",
         metavar="all|none|NAME,…",
         default=None,
@@ -183,6 +192,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         type=Path,
         help="write for each transfer a file in qlog into this directory, made if it is missing: a "
         "sixth of what the files have, their names, but no keys and nothing of what is in them",
+    )
+    parser.add_argument(
+        "--log",
+        metavar="FILE",
+        type=Path,
+        help="append what a developer may want to know of transfers to this file, a line of "
+        "key=value each; no contents and no keys",
     )
     parser.add_argument(
         "--plain", action="store_true", help="exactly the plain dialogue (always so today)"
@@ -219,6 +235,22 @@ def _traces(directory: Path | None) -> "Traces | None":
         raise CannotStart(f"Cannot write traces into {directory}: {exc.strerror}") from exc
 
 
+def _log(path: Path | None) -> Callable[[str], None] | None:
+    """Give what writes a line for developers; a disk that refuses later ends nothing."""
+    if path is None:
+        return None
+    try:
+        file = path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
+    except OSError as exc:
+        raise CannotStart(f"Cannot write the log {path}: {exc.strerror}") from exc
+
+    def write(line: str) -> None:
+        with suppress(OSError):
+            file.write(f"at={datetime.now(UTC).isoformat(timespec='milliseconds')} {line}\n")
+
+    return write
+
+
 def _bind(port: int) -> socket.socket:
     try:
         return bind_udp(port)
@@ -241,6 +273,7 @@ async def _converse(
     udp_port: int,
     udp: socket.socket,
     traces: "Traces | None",
+    log: Callable[[str], None] | None,
 ) -> int:
     loop = asyncio.get_running_loop()
     directory = _working_directory()
@@ -251,7 +284,7 @@ async def _converse(
 
     accept, congestion = options.accept, options.congestion
     rules = Rules(accept, options.max_file_size, options.max_transfers, congestion)
-    transfers = Transfers(udp, directory, report=tell, rules=rules, traces=traces)
+    transfers = Transfers(udp, directory, report=tell, log=log, rules=rules, traces=traces)
     feed = Feed() if options.live else None
     new_link = _links(options, screen, transfers, feed)
     connect = partial(_connect, options.server, server_port, new_link, _encryption(options))
@@ -272,6 +305,7 @@ async def _converse(
             identity=Identity(),
             comeback=comeback,
             feed=feed,
+            manages=options.manage,
         )
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, conversation.stop, 128 + number)
@@ -319,8 +353,7 @@ def _links(
 
     def hear(message: Expected | Posted | Reply) -> None:
         if isinstance(message, Expected):
-            if message.public_key:  # else whoever comes can prove nothing (PROTOCOL 5.8)
-                transfers.expect(tickets.of(message))
+            transfers.expect(tickets.of(message))  # which passes over who has no key (PROTOCOL 5.8)
         elif feed is None:
             return
         elif isinstance(message, Posted):

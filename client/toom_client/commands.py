@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from toom_client.line_editor import MAX_LINE
+from toom_client.roster import Action, Order
 from toom_protocol.errors import MalformedTimestamp
 from toom_protocol.messages import (
     Broadcast,
@@ -24,10 +25,11 @@ from toom_protocol.texts import fault_of_message, has_control_character
 from toom_protocol.timestamps import format_timestamp, parse_timestamp
 
 COMMANDS: Final = ("BCM", "ATU", "SRB", "SRM", "RDM", "OUT", "UPD")
-PROMPT: Final = f"Enter one of the following commands ({', '.join(COMMANDS)}): "
+MANAGE: Final = "TRF"  # with `--manage` alone; PROTOCOL 5.15
 INVALID: Final = "Error. Invalid command!"
 BAD_TIMESTAMP: Final = "Invalid timestamp. The format is: 1 Jun 2022 16:01:20"
 TOO_LONG: Final = f"The line is too long: it must be shorter than {MAX_LINE} bytes."
+MAX_TRANSFER: Final = 10**9  # a higher number cannot be that of a transfer
 MAX_ROOM_ID: Final = 2**63 - 1  # a longer number cannot be the ID of any room
 
 USAGE: Final = {
@@ -38,8 +40,18 @@ USAGE: Final = {
     "RDM": "Usage: RDM messageType timestamp (messageType is b or s)",
     "OUT": "Usage: OUT",
     "UPD": "Usage: UPD username filename",
+    "TRF": f"Usage: TRF [{'|'.join(action.value for action in Action)} number]",
 }
+_ACTIONS: Final = {action.value: action for action in Action}
 _CHOICES: Final = {"b": LogChoice.BROADCASTS, "s": LogChoice.ROOMS}
+
+
+def prompt_of(commands: tuple[str, ...]) -> str:
+    """What stands before a line that is to be typed (SPEC S5)."""
+    return f"Enter one of the following commands ({', '.join(commands)}): "
+
+
+PROMPT: Final = prompt_of(COMMANDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,7 @@ class Upload:
 
     username: str
     filename: str
+    number: int | None = None  # of the transfer that is tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +70,23 @@ class Complaint:
     text: str
 
 
-Command = Request | Upload
+Command = Request | Upload | Order
 
 
-def parse_command(line: str) -> Command | Complaint | None:
+def parse_command(line: str, commands: tuple[str, ...] = COMMANDS) -> Command | Complaint | None:
     """Read a line as it was typed, without its newline; None for an empty one.
 
     Bytes that were no UTF-8 stand in it as lone surrogates (`surrogateescape`).
+
+    Args:
+        commands: that this client knows.
+
     Source: SPEC S5.
     """
     word, space, rest = line.partition(" ")
     if not line.strip(" "):
         return None
-    if word not in COMMANDS:
+    if word not in commands:
         return Complaint(INVALID)
     size = len(line.encode(errors="surrogateescape"))
     if size >= MAX_LINE and word != "BCM":  # of which the message is too long, and that is said
@@ -133,7 +150,18 @@ def _upload(rest: str) -> Command | Complaint:
     words = rest.split(" ")
     if len(words) != 2 or not all(words):
         return Complaint(USAGE["UPD"])
-    return Upload(*words)
+    username, filename = words
+    return Upload(username, filename)
+
+
+def _manage(rest: str) -> Command | Complaint:
+    if not rest:
+        return Order()
+    word, _, number = rest.partition(" ")
+    if word not in _ACTIONS or not (number.isascii() and number.isdigit()):
+        return Complaint(USAGE["TRF"])
+    digits = number.lstrip("0") or "0"
+    return Order(_ACTIONS[word], MAX_TRANSFER if len(digits) > 9 else int(digits))
 
 
 def _fault_of_words(rest: str) -> str | None:
@@ -155,4 +183,5 @@ _PARSERS: Final[dict[str, Callable[[str], Command | Complaint]]] = {
     "RDM": _read_messages,
     "OUT": _log_out,
     "UPD": _upload,
+    "TRF": _manage,
 }

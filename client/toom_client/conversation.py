@@ -10,13 +10,21 @@ from typing import Any, Final
 
 from toom_client import tickets, wording
 from toom_client.comeback import REPEATABLE, Comeback, NotYet, NoWay
-from toom_client.commands import PROMPT, Complaint, Upload, parse_command
+from toom_client.commands import (
+    COMMANDS,
+    MANAGE,
+    Complaint,
+    Upload,
+    parse_command,
+    prompt_of,
+)
 from toom_client.files import open_for_sending
 from toom_client.identity import Identity
 from toom_client.keyboard import Keyboard
 from toom_client.line_editor import Interrupted, Line, Typed
 from toom_client.link import Link, ServerGone
 from toom_client.live import Feed
+from toom_client.roster import Again, Order
 from toom_client.screen import Screen
 from toom_client.transfers import Transfers
 from toom_protocol import messages as m
@@ -49,6 +57,7 @@ class Conversation:
         identity: Identity,
         comeback: Comeback | None = None,
         feed: Feed | None = None,
+        manages: bool = False,
     ) -> None:
         """Talk at a terminal.
 
@@ -56,7 +65,9 @@ class Conversation:
             identity: what peers are told of this client.
             comeback: of `--reconnect`; without it the session ends with its connection (SPEC S11).
             feed: of `--live`.
+            manages: of `--manage`: TRF is a command, too.
         """
+        self._commands = (*COMMANDS, MANAGE) if manages else COMMANDS
         self._identity = identity
         self._comeback = comeback
         self._feed = feed
@@ -189,7 +200,7 @@ class Conversation:
 
     async def _obey_commands(self) -> int:
         while True:
-            typed = await self._line(PROMPT)
+            typed = await self._line(prompt_of(self._commands))
             if isinstance(typed, Interrupted):
                 self._screen.line("Type OUT to leave.")
             elif not isinstance(typed, Line):
@@ -200,7 +211,7 @@ class Conversation:
 
     async def _obey(self, content: bytes) -> bool:
         """Do what a line says; True: it said OUT."""
-        command = parse_command(content.decode(errors="surrogateescape"))
+        command = parse_command(content.decode(errors="surrogateescape"), self._commands)
         match command:
             case None:
                 pass
@@ -209,13 +220,24 @@ class Conversation:
             case m.LogOut():
                 await self._leave()
                 return True
-            case _ if await self._is_connected():
-                await self._carry_out(command)
+            case Order():
+                await self._manage(command)
             case _:
-                self._screen.line(wording.NOT_CONNECTED)
+                await self._carry_out(command)
         return False
 
+    async def _manage(self, order: Order) -> None:
+        """TRF: what the transfers can answer needs no server, but for another try."""
+        answer = await asyncio.wrap_future(self._transfers.obey(order))
+        if isinstance(answer, Again):
+            await self._carry_out(Upload(answer.username, answer.filename, answer.number))
+        for line in wording.say_answer(answer):
+            self._screen.line(line)
+
     async def _carry_out(self, command: m.Request | Upload) -> None:
+        if not await self._is_connected():
+            self._screen.line(wording.NOT_CONNECTED)
+            return
         try:
             if isinstance(command, Upload):
                 await self._upload(command)
@@ -254,7 +276,7 @@ class Conversation:
                 return
             ticket = tickets.of(reply)
             self._screen.line(f"Sending {upload.filename} to {upload.username}")
-            self._transfers.present(ticket, file)
+            self._transfers.present(ticket, file, number=upload.number)
 
     async def _leave(self) -> None:
         """OUT: give up transfers, tell the server, say goodbye (SPEC S11)."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from toom_client.files import FileFault
 from toom_client.incoming import IncomingFile
 from toom_client.presenting import BeginTrace, Send, fresh_challenge
-from toom_client.progress import Count, Direction
+from toom_client.progress import Count, Direction, State
 from toom_client.reports import Received, ReceiveFailed, Report, phrase
 from toom_client.rules import Rules
 from toom_client.tickets import Address, Ticket
@@ -46,7 +46,9 @@ if TYPE_CHECKING:
 
 # With these the file itself is as good as it was.
 MAX_WELCOMES: Final = 16  # owed at a time; of more the oldest is dropped, its hello comes again
-_WORTH_ANOTHER_TRY: Final = frozenset({Reason.GIVEN_UP, Reason.PEER_GONE, Reason.UNKNOWN})
+_WORTH_ANOTHER_TRY: Final = frozenset(
+    {Reason.GIVEN_UP, Reason.PEER_GONE, Reason.UNKNOWN, Reason.CANCELLED}
+)
 
 Work = Callable[[Callable[[], None], Callable[[FileFault | None], None]], None]
 """Runs the first in a worker, then the second in the transfers' thread with what it raised."""
@@ -141,12 +143,13 @@ class Listening:
         source: Address,
         *,
         now: float,
+        marked: bool = False,
     ) -> None:
         """Take datagrams of the presenter, all of one type; what is not genuine is dropped."""
         if buffer[start] >> 4 == PacketType.DATA:
             if self._data is not None:
                 for run in self._data.unseal(buffer, start, end, segment):
-                    self._take(run, self._data.content, source, now)
+                    self._take(run, self._data.content, source, now, marked=marked)
             return
         if buffer[start] >> 4 in HALVES:
             if self._halves is not None:
@@ -167,7 +170,7 @@ class Listening:
         if word >> CONNECTION_BITS == PacketType.HELLO:
             announced = source == self._engine.paths.announced
             packet_number, offer = self._handshake.receive(
-                datagram, _fresh_keys, announced=announced
+                datagram, _fresh_keys, now=now, announced=announced
             )
             self._welcomes.append(source)
             self._meet(now)
@@ -197,13 +200,21 @@ class Listening:
             if self._begin_trace is not None:
                 self.trace, self._begin_trace = self._begin_trace(now), None
 
-    def _take(self, run: OpenedRun, opened: memoryview, source: Address, now: float) -> None:
+    def _take(
+        self,
+        run: OpenedRun,
+        opened: memoryview,
+        source: Address,
+        now: float,
+        *,
+        marked: bool = False,
+    ) -> None:
         """Write and hash what is new of a run, whose bytes stand in `opened`."""
         if self.trace is not None:
             length = run.end - run.start
             self.trace.data_received(run.packet_number, run.chunk, run.count, length, now=now)
         pieces = self._engine.receive_run(
-            run.packet_number, run.chunk, run.count, now=now, source=source
+            run.packet_number, run.chunk, run.count, now=now, source=source, marked=marked
         )
         if self._file is None:
             return
@@ -254,7 +265,7 @@ class Listening:
             if self.trace is not None:
                 self.trace.said(PacketType.WELCOME, 0, (), len(welcome), now=now)
                 self.trace.agreed()
-            send(welcome, len(welcome), self._welcomes.popleft())
+            send(welcome, len(welcome), self._welcomes.popleft(), False)
         for item in self._engine.poll(now=now):
             if self._ours is not None:
                 datagram = self._ours.seal(item.packet_number, item.frames)
@@ -262,7 +273,7 @@ class Listening:
                     self.trace.said(
                         item.kind, item.packet_number, item.frames, len(datagram), now=now
                     )
-                send(datagram, len(datagram), item.address or peer)
+                send(datagram, len(datagram), item.address or peer, False)
 
     def events(self) -> Iterator[Report]:
         """Act on the engine's events; yield what the terminal must be told."""
@@ -375,7 +386,24 @@ class Listening:
         if offer is None or self._file is None or self._engine.phase is Phase.ENDED:
             return None
         done = min(self._engine.chunks.contiguous * self._engine.chunk_size, offer.size)
-        return Count(Direction.RECEIVING, self._presenter, offer.filename, done, offer.size, 0)
+        who, name = self._presenter, offer.filename
+        return Count(Direction.RECEIVING, who, name, done, offer.size, 0, self._state)
+
+    @property
+    def _state(self) -> State:
+        if self._engine.paused:
+            return State.PAUSED
+        if self._engine.held:
+            return State.HELD
+        return State.WAITING if self._engine.phase is Phase.OFFERED else State.MOVING
+
+    def pause(self, *, now: float) -> None:
+        """Have the presenter send no more of the file until `go_on`."""
+        self._engine.pause(now=now)
+
+    def go_on(self, *, now: float) -> None:
+        """Take back a pause."""
+        self._engine.go_on(now=now)
 
     def give_up(self, *, now: float, reason: Reason = Reason.GIVEN_UP) -> None:
         if self._engine.phase is not Phase.EXPECTING:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from toom_client.files import FileFault, OpenedFile
-from toom_client.progress import Count, Direction
+from toom_client.progress import Count, Direction, State
 from toom_client.reports import Report, SendFailed, Uploaded, phrase
 from toom_client.tickets import Address, Ticket
 from toom_protocol.errors import MalformedPacket
@@ -45,8 +45,9 @@ if TYPE_CHECKING:
 
 CHECKED_PER_TURN: Final = 32  # blocks, 2 MB: 1 ms in which other transfers wait
 
-Send = Callable[[bytes | memoryview, int, Address], bool]
-"""Sends datagrams of so many bytes, the last perhaps shorter, that stand one behind the other.
+Send = Callable[[bytes | memoryview, int, Address, bool], bool]
+"""Sends datagrams of so many bytes, the last perhaps shorter, that stand one behind the other;
+says whether routers may mark them (ECN).
 
 False: the system says that they are too long for the path."""
 
@@ -128,6 +129,7 @@ class Presenting:
         source: Address,
         *,
         now: float,
+        marked: bool = False,  # noqa: ARG002  # as the audience's; only data counts
     ) -> None:
         """Take datagrams of the audience; what is not genuine is counted and dropped."""
         for at in range(start, end, segment):
@@ -199,7 +201,7 @@ class Presenting:
                     self.trace.said(
                         item.kind, item.packet_number, item.frames, len(datagram), now=now
                     )
-                send(datagram, len(datagram), item.address or peer)
+                send(datagram, len(datagram), item.address or peer, False)
 
     def _say_hello(self, item: Control, send: Send, peer: Address, now: float) -> None:
         """Probe the path with it: first for long datagrams, then for both sizes (PROTOCOL 5.3)."""
@@ -208,7 +210,7 @@ class Presenting:
         for size in (LARGEST_DATAGRAM, BASE_DATAGRAM) if self._hellos else (LARGEST_DATAGRAM,):
             if self.trace is not None:
                 self.trace.said(PacketType.HELLO, item.packet_number, item.frames, size, now=now)
-            send(self._handshake.hello(item.packet_number, size), size, peer)
+            send(self._handshake.hello(item.packet_number, size), size, peer, False)
         self._hellos += 1
 
     def _trace(self, begin: BeginTrace, now: float) -> None:
@@ -229,10 +231,10 @@ class Presenting:
             self.trace.data_sent(run.packet_number, run.chunk, run.count, length, now=now)
         if self._engine.sending.halving and self._halves is not None:
             for halves in self._halves.seal(run.packet_number, run.chunk, content):
-                send(halves, self._halves.datagram_size, peer)
+                send(halves, self._halves.datagram_size, peer, False)
         else:
             wire = self._data.seal(run.packet_number, run.chunk, length)
-            if not send(wire, self._data.datagram_size, peer):
+            if not send(wire, self._data.datagram_size, peer, self._engine.sending.marking.on):
                 self._engine.too_long(now=now)
         if run.chunk == self._next_new:  # chunks are first sent in order, run by run
             self._engine.hashed(self._leaves.update(content), now=now)
@@ -314,8 +316,30 @@ class Presenting:
             return None
         done = min(self._engine.sending.arrived * self._engine.chunk_size, self._size)
         return Count(
-            Direction.SENDING, self._audience, self._filename, done, self._size, self._resent
+            Direction.SENDING,
+            self._audience,
+            self._filename,
+            done,
+            self._size,
+            self._resent,
+            self._state,
         )
+
+    @property
+    def _state(self) -> State:
+        if self._engine.paused:
+            return State.PAUSED
+        if self._engine.held:
+            return State.HELD
+        return State.MOVING if self._engine.phase is Phase.SENDING else State.WAITING
+
+    def pause(self, *, now: float) -> None:
+        """Send no more of the file until `go_on`."""
+        self._engine.pause(now=now)
+
+    def go_on(self, *, now: float) -> None:
+        """Take back a pause."""
+        self._engine.go_on(now=now)
 
     def give_up(self, *, now: float, reason: Reason = Reason.GIVEN_UP) -> None:
         self._engine.abort(reason, now=now)

@@ -21,6 +21,18 @@ class Direction(enum.Enum):
     RECEIVING = "receiving"
 
 
+class State(enum.Enum):
+    """Where a transfer stands, for who looks at it; a failed one has its reason beside it."""
+
+    WAITING = "waiting"
+    MOVING = "under way"
+    PAUSED = "paused"
+    HELD = "paused by the other side"
+    CHECKING = "being checked"
+    DONE = "done"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """What a transfer has to tell at one moment."""
@@ -31,6 +43,7 @@ class Count:
     done: int  # bytes: at the presenter acknowledged ones, else those without a hole before them
     size: int  # bytes
     retransmitted: int  # packets that this end has sent again; 0 for a file on its way in
+    state: State = State.MOVING
 
 
 @dataclass(frozen=True, slots=True)

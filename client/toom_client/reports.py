@@ -64,6 +64,7 @@ _PHRASES: Final = {
     Reason.TOO_LARGE: "the file is too large",
     Reason.NOT_ACCEPTED: "files of this user are not accepted",
     Reason.TOO_MANY: "too many files are being received already",
+    Reason.CANCELLED: "it was cancelled",
 }
 
 

@@ -13,17 +13,18 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from toom_client import files
 from toom_client.datagrams import Datagrams
 from toom_client.files import FileFault, OpenedFile, open_for_sending
-from toom_client.progress import MEASURED_EVERY, Meter, Progress
+from toom_client.progress import MEASURED_EVERY, Progress
 from toom_client.reports import Received, ReceiveFailed, Report, SendFailed, Uploaded, phrase
+from toom_client.roster import Answer, Order, Roster, Transfer
 from toom_client.rules import Rules
 from toom_client.tickets import Address, Ticket, bind_udp
 from toom_protocol.errors import MalformedPacket
@@ -52,7 +53,6 @@ __all__ = [
 if TYPE_CHECKING:
     # The engines are loaded when the client has keys: it is to be at its prompt at once.
     from toom_client.listening import Listening
-    from toom_client.presenting import Presenting
     from toom_client.tracing import TraceFile, Traces
     from toom_protocol.transfer.noise import KeyPair
     from toom_protocol.transfer.trace import Role
@@ -62,8 +62,6 @@ ROUNDS: Final = 4  # of quanta between two looks at the socket; each look costs 
 MAX_FROM_ONE: Final = 256  # transfers announced for one presenter at a time; 30 s of a UPD a tenth
 SWEPT_EVERY: Final = 600.0  # seconds; unfinished data outlives its day by no more than that
 LAST_WORDS: Final = 1.0  # seconds that `close` spends on telling the peers
-
-Transfer: TypeAlias = "Presenting | Listening"
 
 
 class Transfers:
@@ -113,7 +111,7 @@ class Transfers:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="transfer-files")
         self._closing_until: float | None = None
         self._closed = False
-        self._meters: dict[Transfer, Meter] = {}
+        self._roster = Roster()
         self._measure_at = self._sweep_at = 0.0
         self._progress: tuple[Progress, ...] = ()  # replaced as a whole, so any thread may read it
         self._strays = 0  # datagrams that belong to no transfer
@@ -131,17 +129,32 @@ class Transfers:
         """Begin; unfinished data older than a day is removed first."""
         files.sweep(self._directory)
         self._sweep_at = self._clock() + SWEPT_EVERY
+        self._log(f"event=transfers-started {self._datagrams.path}")
         self._thread.start()
 
     def expect(self, ticket: Ticket) -> None:
         """The server has announced a presenter; its offer is waited for (PROTOCOL 5.3)."""
         self._post(partial(self._expect, ticket))
 
-    def present(self, ticket: Ticket, file: OpenedFile) -> None:
-        """Send an open file to an audience; returns at once. The file is closed at the end."""
+    def present(self, ticket: Ticket, file: OpenedFile, *, number: int | None = None) -> None:
+        """Send an open file to an audience; returns at once. The file is closed at the end.
+
+        Args:
+            number: of an earlier try that failed, whose place in the list this one takes.
+        """
         if self._closed:
             file.close()
-        self._post(partial(self._present, ticket, file))
+            return
+        self._post(partial(self._present, ticket, file, number))
+
+    def obey(self, order: Order) -> Future[Answer]:
+        """Do what the user wants of one transfer, or list them all (PROTOCOL 5.15)."""
+        future: Future[Answer] = Future()
+        if self._closed:  # nobody takes what is posted any more
+            self._obey(order, future)
+        else:
+            self._post(partial(self._obey, order, future))
+        return future
 
     def expected_from(self, presenter: str) -> int:
         """How many transfers of a presenter are announced or under way, as far as is known."""
@@ -196,13 +209,17 @@ class Transfers:
         if len(same) > MAX_FROM_ONE and idle:
             self._forget(idle[0])
 
-    def _present(self, ticket: Ticket, file: OpenedFile) -> None:
+    def _obey(self, order: Order, future: Future[Answer]) -> None:
+        if future.set_running_or_notify_cancel():  # else whoever has asked is gone
+            future.set_result(self._roster.obey(order, now=self._clock()))
+
+    def _present(self, ticket: Ticket, file: OpenedFile, number: int | None) -> None:
         from toom_client.presenting import Presenting
 
         peer = ticket.peer_address()
-        presenting = None
+        presenting, reason = None, Reason.GIVEN_UP if peer is not None else Reason.UNSUPPORTED
         if peer is not None and self.keys is not None and self._closing_until is None:
-            with suppress(MalformedPacket):  # a public key that is none
+            try:
                 begin = partial(self._begin_trace, ticket, "presenter") if self._traces else None
                 presenting = Presenting(
                     ticket,
@@ -213,11 +230,13 @@ class Transfers:
                     congestion=self._rules.congestion,
                     begin_trace=begin,
                 )
-        if presenting is None or not self._admit(presenting):
+            except MalformedPacket:  # a public key that is none
+                reason = Reason.UNSUPPORTED
+        if presenting is None or not self._admit(presenting, number):
             file.close()
-            self._report(SendFailed(file.filename, ticket.peer, phrase(Reason.GIVEN_UP)))
+            self._report(SendFailed(file.filename, ticket.peer, phrase(reason)))
 
-    def _admit(self, transfer: Transfer) -> bool:
+    def _admit(self, transfer: Transfer, number: int | None = None) -> bool:
         """Give a transfer its routes; False where another has its number already."""
         words = [first_word(kind, transfer.connection) for kind in transfer.hears]
         if any(word in self._routes for word in words):
@@ -226,7 +245,7 @@ class Transfers:
         for word in words:
             self._routes[word] = transfer
         self._transfers.append(transfer)
-        self._meters[transfer] = Meter()
+        self._roster.admit(transfer, now=self._clock(), number=number)
         self._measure_at = 0.0
         return True
 
@@ -312,7 +331,7 @@ class Transfers:
                 return
             self._sort(*arrival)
 
-    def _sort(self, size: int, segment: int, source: Address) -> None:
+    def _sort(self, size: int, segment: int, source: Address, marked: bool) -> None:
         """Give each transfer its own, from wherever it comes: the keys tell (PROTOCOL 5.12)."""
         buffer, now = self._datagrams.buffer, self._clock()
         for word, start, end in split_by_transfer(buffer, size, segment):
@@ -320,7 +339,7 @@ class Transfers:
             if transfer is None or end - start < OVERHEAD:
                 self._strays += 1
             else:
-                transfer.receive(buffer, start, end, segment, source, now=now)
+                transfer.receive(buffer, start, end, segment, source, now=now, marked=marked)
 
     def _serve(self) -> None:
         """Give every transfer its turns: a quantum each, round robin, while somebody is due."""
@@ -337,8 +356,7 @@ class Transfers:
                 break
         now = self._clock()
         for transfer in list(self._transfers):
-            for report in transfer.events():
-                self._report(report)
+            self._hear(transfer)
             if transfer.over(now=now):
                 self._forget(transfer)
         if now >= self._measure_at:
@@ -347,13 +365,17 @@ class Transfers:
             self._sweep_at = now + SWEPT_EVERY
             self._worker.submit(files.sweep, self._directory)
 
+    def _hear(self, transfer: Transfer) -> None:
+        for report in transfer.events():
+            self._roster.end(transfer, report)
+            self._report(report)
+
     def _measure(self, now: float) -> None:
         """Look how far everybody has come, and have traces written now and then."""
         self._measure_at = now + MEASURED_EVERY
         under_way = []
-        for transfer, meter in self._meters.items():
-            count = transfer.count()
-            progress = meter.take(count, now=now) if count is not None else None
+        for transfer in self._transfers:
+            progress = self._roster.measure(transfer, now=now)
             if progress is not None:
                 under_way.append(progress)
             if transfer.trace is not None:
@@ -371,7 +393,7 @@ class Transfers:
         transfer.drop()
         self._end_trace(transfer)
         self._transfers.remove(transfer)
-        del self._meters[transfer]
+        self._roster.forget(transfer)
         self._audiences = [other for other in self._audiences if other is not transfer]
         for kind in transfer.hears:
             del self._routes[first_word(kind, transfer.connection)]
@@ -392,11 +414,11 @@ class Transfers:
     def _fail_all(self) -> None:
         for transfer in self._transfers:
             transfer.give_up(now=self._clock(), reason=Reason.UNKNOWN)
-            for report in transfer.events():
-                self._report(report)
+            self._hear(transfer)
 
     def _clean_up(self) -> None:
         self._closed = True
+        self._closing_until = self._clock()
         for transfer in self._transfers:
             transfer.drop(keep=True)
             self._end_trace(transfer)
@@ -406,6 +428,8 @@ class Transfers:
         self._datagrams.close()
         self._wake.close()
         self._wake_up.close()
+        while self._inbox:  # who has asked waits for an answer
+            self._inbox.popleft()()
 
 
 def _load_engines() -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Final, assert_never
 
+from toom_client.progress import Direction, State
+from toom_client.roster import Action, Answer, Listing, Misfit, Obeyed, Row
 from toom_client.transfers import Received, ReceiveFailed, Report, SendFailed, Uploaded
 from toom_protocol import messages as m
 from toom_protocol.errors import MalformedLine
@@ -197,3 +199,69 @@ def say_report(report: Report) -> str:
             return f"Transfer of {filename} from {presenter} failed: {reason}"
         case _:
             assert_never(report)
+
+
+NO_TRANSFERS: Final = "no transfers"
+_OBEYED = {
+    Action.PAUSE: "Transfer {0} is paused.",
+    Action.CONTINUE: "Transfer {0} goes on.",
+    Action.CANCEL: "Transfer {0} is cancelled.",
+}
+_UNITS: Final = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+
+
+def say_answer(answer: Answer) -> list[str]:
+    """Word what TRF has found or done (PROTOCOL 5.15)."""
+    match answer:
+        case Listing(rows):
+            return [_say_row(row) for row in rows] or [NO_TRANSFERS]
+        case Obeyed(order) if order.action is not None:
+            return [_OBEYED[order.action].format(order.number)]
+        case Misfit(order, None):
+            return [f"There is no transfer {order.number}."]
+        case Misfit(order, row) if row is not None and order.action is not None:
+            return [f"Transfer {row.number} {_say_misfit(order.action, row)}"]
+        case _:
+            return []
+
+
+def _say_row(row: Row) -> str:
+    way, preposition = (
+        ("sending", "to") if row.direction is Direction.SENDING else ("receiving", "from")
+    )
+    words = [f"{row.number}: {way} {row.filename} {preposition} {row.peer}", row.state.value]
+    if row.state is State.FAILED:
+        words[-1] += f": {row.reason}"
+    elif row.state is not State.DONE:
+        words.append(f"{int(100 * row.share)} %")
+    if row.state is State.MOVING:
+        words.append(_say_rate(row.rate))
+    return ", ".join(words)
+
+
+def _say_rate(rate: float) -> str:
+    for unit, size in _UNITS:
+        if rate >= size:
+            return f"{rate / size:.1f} {unit}/s"
+    return f"{rate:.0f} B/s"
+
+
+def _say_misfit(action: Action, row: Row) -> str:
+    """Say why an order does not fit, behind the transfer's number."""
+    match action, row.state:
+        case Action.RETRY, State.DONE:
+            return "has not failed."
+        case Action.RETRY, State.FAILED:
+            return f"came from {row.peer}, who alone can send it again."
+        case Action.RETRY, _:
+            return "has not ended."
+        case _, State.DONE | State.FAILED:
+            return "has ended."
+        case Action.CONTINUE, State.HELD:
+            return f"is paused by {row.peer}, who alone can let it go on."
+        case Action.PAUSE, State.PAUSED:
+            return "is paused already."
+        case Action.PAUSE, State.CHECKING:
+            return "is whole, and being checked."
+        case _:
+            return "is not paused."

@@ -32,6 +32,7 @@ class Seat:
         self._shown = shown
         self.conversation: Conversation
         self.link: Link  # the first one
+        self.transfers: Transfers  # not started
         self.done: asyncio.Task[int]
         self.pauses: list[float] = []
 
@@ -72,6 +73,7 @@ async def seat(
     name: str = "Han",
     live: bool = False,
     reconnect: bool = False,
+    manages: bool = False,
     logs_in: bool = True,
 ) -> AsyncIterator[Seat]:
     """Log a user in, unless told otherwise, at a server whose port may change."""
@@ -112,6 +114,7 @@ async def seat(
     if reconnect:
         comeback = Comeback(connect, 8000, INSTANCE, chance=lambda: 1.0, pause=pause)
     transfers = Transfers(udp, directory, report=lambda report: None)
+    there.transfers = transfers
     link = await connect()
     keyboard = Keyboard(reader, screen, asyncio.get_running_loop())
     there.conversation = Conversation(
@@ -123,6 +126,7 @@ async def seat(
         identity=Identity(),
         comeback=comeback,
         feed=feed,
+        manages=manages,
     )
     there.done = asyncio.create_task(there.conversation.run(8000, INSTANCE))
     there.link = link

@@ -119,6 +119,12 @@ def test_traces_that_cannot_be_written(tmp_path: Path, directory: str, why: str)
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
+    done = start(tmp_path, "127.0.0.1", "1", free_udp_port(), "--log", "missing/log")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Cannot write the log missing/log: No such file or directory\n"
+
+
 def test_a_directory_for_traces_is_made(tmp_path: Path) -> None:
     done = start(tmp_path, "127.0.0.1", "1", free_udp_port(), "--trace", "traces")
     assert done.returncode == 1  # there is no server

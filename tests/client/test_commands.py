@@ -6,16 +6,21 @@ from hypothesis import strategies as st
 
 from toom_client.commands import (
     BAD_TIMESTAMP,
+    COMMANDS,
     INVALID,
+    MANAGE,
     MAX_ROOM_ID,
+    MAX_TRANSFER,
     PROMPT,
     TOO_LONG,
     USAGE,
     Complaint,
     Upload,
     parse_command,
+    prompt_of,
 )
 from toom_client.line_editor import MAX_LINE
+from toom_client.roster import Action, Order
 from toom_protocol import messages as m
 
 
@@ -109,3 +114,32 @@ def test_a_message_that_was_cut_is_too_long() -> None:
     assert parse_command(line) == Complaint(
         "The message is too long: at most 8192 bytes are allowed."
     )
+
+
+def test_trf_is_a_command_only_with_manage() -> None:
+    """PROTOCOL 5.15; SPEC S5's list of commands stays as it is without."""
+    assert parse_command("TRF") == Complaint(INVALID)
+    assert parse_command("TRF", (*COMMANDS, MANAGE)) == Order()
+    assert prompt_of((*COMMANDS, MANAGE)).endswith("(BCM, ATU, SRB, SRM, RDM, OUT, UPD, TRF): ")
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("TRF  ", Order()),
+        ("TRF pause 1", Order(Action.PAUSE, 1)),
+        ("TRF continue 007 ", Order(Action.CONTINUE, 7)),
+        ("TRF cancel 0", Order(Action.CANCEL, 0)),
+        ("TRF retry " + "9" * 5000, Order(Action.RETRY, MAX_TRANSFER)),
+        ("TRF pause", Complaint(USAGE["TRF"])),
+        ("TRF stop 1", Complaint(USAGE["TRF"])),
+        ("TRF PAUSE 1", Complaint(USAGE["TRF"])),
+        ("TRF pause x", Complaint(USAGE["TRF"])),
+        ("TRF pause \u0663", Complaint(USAGE["TRF"])),
+        ("TRF pause 1 2", Complaint(USAGE["TRF"])),
+        ("TRF  pause 1", Complaint(USAGE["TRF"])),
+    ],
+)
+def test_transfers_are_looked_after(line: str, command: object) -> None:
+    assert parse_command(line, (*COMMANDS, MANAGE)) == command
+    assert USAGE["TRF"] == "Usage: TRF [pause|continue|cancel|retry number]"

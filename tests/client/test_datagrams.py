@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from toom_client.datagrams import SOL_UDP, UDP_GRO, UDP_SEGMENT, Datagrams
+from toom_client.datagrams import (
+    CONGESTED,
+    ECN_CAPABLE,
+    IP_RECVTOS,
+    SOL_UDP,
+    UDP_GRO,
+    UDP_SEGMENT,
+    Datagrams,
+)
 from toom_client.tickets import bind_udp
 
 SEGMENT = 1452
@@ -73,7 +81,7 @@ def taken(there: Datagrams, datagrams: int) -> list[bytes]:
     while len(found) < datagrams:
         assert select.select([there.socket], [], [], 5)[0], f"{len(found)} of {datagrams} came"
         while (arrival := there.receive()) is not None:
-            size, segment, _ = arrival
+            size, segment, *_ = arrival
             found += [
                 bytes(there.buffer[at : min(at + segment, size)]) for at in range(0, size, segment)
             ]
@@ -167,4 +175,44 @@ def test_a_device_that_takes_no_long_datagrams_still_cuts_short_ones(
     assert here.send(CONTENT[:7400], 740, address_of(there))
     assert b"".join(taken(there, 10)) == CONTENT[:7400]
     assert here.cuts
+    here.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "may_mark", "bits"),
+    [(b"hello", False, 0), (b"hello", True, ECN_CAPABLE), (CONTENT, True, ECN_CAPABLE)],
+)
+def test_data_leaves_as_ecn_capable(content: bytes, may_mark: bool, bits: int) -> None:
+    """PROTOCOL 5.16, alone or cut by the kernel; all else leaves as ever."""
+    with picky() as other, picky() as sender:
+        other.setsockopt(socket.IPPROTO_IP, IP_RECVTOS, 1)
+        other.settimeout(5)
+        here = Datagrams(sender)
+        here.send(content, SEGMENT, other.getsockname(), may_mark)
+        _, [(level, kind, data)], _, _ = other.recvmsg(1 << 16, 100)
+    assert (level, kind) == (socket.IPPROTO_IP, socket.IP_TOS)
+    assert data[0] & 0b11 == bits
+
+
+def test_a_mark_is_heard_and_parts_what_the_kernel_joins(there: Datagrams) -> None:
+    """A router is played by the sender: it sets the bits itself."""
+    came = []
+    with picky() as sender:
+        for bits in (0, ECN_CAPABLE, CONGESTED):
+            sender.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, bits)
+            Datagrams(sender).send(CONTENT, SEGMENT, address_of(there))
+        while sum(size for size, _ in came) < 3 * len(CONTENT):
+            assert select.select([there.socket], [], [], 5)[0]
+            while (arrival := there.receive()) is not None:
+                came.append((arrival[0], arrival[3]))
+    assert sum(size for size, marked in came if marked) == len(CONTENT)
+
+
+def test_a_kernel_that_knows_no_marks_on_sending(there: Datagrams) -> None:
+    sender = picky()
+    here = Datagrams(sender)
+    sender.refused = errno.EINVAL
+    assert here.send(b"hello", SEGMENT, address_of(there), True)
+    assert taken(there, 1) == [b"hello"]
+    assert not here.takes_marks
     here.close()

@@ -1,7 +1,6 @@
 """`--live` and `--reconnect`, real programs at real terminals: PROTOCOL 3.5, 3.6, 4.2; SPEC S11."""
 
 import contextlib
-import re
 import socket
 import subprocess
 import sys
@@ -21,7 +20,7 @@ ROOT: Final = Path(__file__).parents[2]
 SERVER: Final = str(ROOT / "server" / "server.py")
 CLIENT: Final = str(ROOT / "client" / "client.py")
 PATIENCE: Final = 30.0  # seconds that a program may take to start on a busy host
-PROMPT: Final = re.escape("OUT, UPD): ")
+PROMPT: Final = r"OUT, UPD(?:, TRF)?\): "
 
 
 def free_port() -> int:

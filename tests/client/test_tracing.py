@@ -17,7 +17,7 @@ from tests.doubles.patience import wait_until
 from tests.doubles.relay import Relay
 from toom_client.files import OpenedFile
 from toom_client.tracing import BUFFER, FLUSHED_EVERY, TraceFile, Traces
-from toom_client.transfers import Received, Ticket, Transfers, Uploaded, bind_udp
+from toom_client.transfers import Received, SendFailed, Ticket, Transfers, Uploaded, bind_udp
 from toom_protocol.transfer.packets import LARGEST_DATAGRAM
 
 Record = dict[str, Any]
@@ -116,6 +116,28 @@ def test_both_ends_of_a_lossy_transfer_are_told(table: Table, yoda: Client, han:
     assert progress  # 1400 packets from a window of 32 take more than a second of round trips
     assert progress[-1]["size"] == len(content)
     assert [each["bytes"] for each in progress] == sorted(each["bytes"] for each in progress)
+
+
+@pytest.mark.parametrize(("share", "state"), [(0.2, "capable"), (1.0, "failed")])
+def test_congestion_marks_are_counted_believed_or_not(
+    table: Table, yoda: Client, han: Client, share: float, state: str
+) -> None:
+    """PROTOCOL 5.16, over real sockets: the relay marks what passes."""
+    yoda.writes("lecture1.mp4", content_of(1_000_000))
+    with Relay(yoda.address, han.address, seed=4, marks=share) as relay:
+        table.send(yoda, "lecture1.mp4", han, relay)
+        assert yoda.hears() == Uploaded("lecture1.mp4", "Han")
+        assert han.hears() == Received("lecture1.mp4", "Yoda")
+    yoda.transfers.close()
+    events = events_of(table, "presenter")
+    changes = only(events, "recovery:ecn_state_updated")
+    assert changes == [{"old": "testing", "new": state}]
+    heard = only(events, "transport:packet_received")
+    counts = [
+        frame["ce"] for packet in heard for frame in packet["frames"] if frame.get("ce", 0) > 0
+    ]
+    assert counts == sorted(counts)
+    assert 0.5 * share < counts[-1] / len(data_packets(events, "transport:packet_sent")) <= 1
 
 
 def data_packets(events: list[Record], name: str) -> list[Record]:
@@ -295,5 +317,5 @@ def test_a_ticket_that_is_no_good_leaves_no_file(table: Table, yoda: Client, han
     file = yoda.opens("a.mp4")
     assert isinstance(file, OpenedFile)
     yoda.transfers.present(bad, file)
-    assert yoda.hears()
+    assert yoda.hears() == SendFailed("a.mp4", "Han", "the versions do not fit")
     assert list((table.root / "traces").iterdir()) == []

@@ -510,6 +510,21 @@ def test_one_user_cannot_fill_the_table_of_expectations(table: Table, han: Clien
     assert han.hears() == Received("b.mp4", "Yoda")
 
 
+def test_a_presenter_without_a_key_is_passed_over_and_logged(table: Table, tmp_path: Path) -> None:
+    """PROTOCOL 3.4, 5.8: whoever comes under such a ticket can prove nothing."""
+    yoda, han = table.seat("Yoda"), table.seat("Han")
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    transfers = Transfers(bind_udp(0), tmp_path, report=lambda _: None, log=lines.put)
+    transfers.use_keys(SOMEBODY)
+    transfers.start()
+    _, theirs = table.tickets_for(yoda, han)
+    transfers.expect(replace(theirs, public_key=b""))
+    assert lines.get(timeout=10).startswith("event=transfers-started segmentation=")
+    assert lines.get(timeout=10) == "event=expectation-dropped peer='Yoda'"
+    transfers.close()
+    assert transfers.expected_from("Yoda") == 0
+
+
 def first_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(64)

@@ -34,12 +34,14 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> Spoil:
             opened: memoryview,
             source: tuple[str, int],
             now: float,
+            *,
+            marked: bool = False,
         ) -> None:
             if picks(run):
                 changed = bytearray(opened)
                 changed[run.start] ^= 1
                 opened = memoryview(changed)
-            take(self, run, opened, source, now)
+            take(self, run, opened, source, now, marked=marked)
 
         monkeypatch.setattr(Listening, "_take", spoiling)
 

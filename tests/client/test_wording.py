@@ -2,7 +2,9 @@
 
 import pytest
 
-from toom_client.wording import Teller, say_end, say_login_fault, say_reply
+from toom_client.progress import Direction, State
+from toom_client.roster import Action, Listing, Misfit, Obeyed, Order, Row
+from toom_client.wording import Teller, say_answer, say_end, say_login_fault, say_reply
 from toom_protocol import messages as m
 
 AT = "1 Jun 2022 16:05:00"
@@ -95,3 +97,63 @@ def test_goodbye() -> None:
 def test_the_end_of_the_connection() -> None:
     assert say_end(None) == "The server is gone."
     assert say_end(m.Cause.NO_LOG_IN) == "Nobody has logged in here for 120 s."
+
+
+SENT = (Direction.SENDING, "Han", "a.mp4")
+CAME = (Direction.RECEIVING, "Luke", "b.mp4")
+
+
+def test_transfers_in_a_list() -> None:
+    """PROTOCOL 5.15"""
+    rows = (
+        Row(1, *SENT, State.MOVING, 0.436, 1_250_000.0),
+        Row(2, *CAME, State.PAUSED, 0.999, 10.0),
+        Row(3, *SENT, State.FAILED, reason="no answer"),
+        Row(4, *CAME, State.DONE, 1.0),
+        Row(5, *CAME, State.HELD),
+        Row(12, *SENT, State.MOVING, 0.0, 999.4),
+    )
+    assert say_answer(Listing(rows)) == [
+        "1: sending a.mp4 to Han, under way, 43 %, 1.2 MB/s",
+        "2: receiving b.mp4 from Luke, paused, 99 %",
+        "3: sending a.mp4 to Han, failed: no answer",
+        "4: receiving b.mp4 from Luke, done",
+        "5: receiving b.mp4 from Luke, paused by the other side, 0 %",
+        "12: sending a.mp4 to Han, under way, 0 %, 999 B/s",
+    ]
+    assert say_answer(Listing(())) == ["no transfers"]
+
+
+@pytest.mark.parametrize(
+    ("action", "row", "line"),
+    [
+        (Action.PAUSE, None, "There is no transfer 7."),
+        (Action.PAUSE, Row(7, *SENT, State.PAUSED), "Transfer 7 is paused already."),
+        (Action.PAUSE, Row(7, *SENT, State.CHECKING), "Transfer 7 is whole, and being checked."),
+        (Action.CONTINUE, Row(7, *SENT, State.MOVING), "Transfer 7 is not paused."),
+        (
+            Action.CONTINUE,
+            Row(7, *SENT, State.HELD),
+            "Transfer 7 is paused by Han, who alone can let it go on.",
+        ),
+        (Action.CANCEL, Row(7, *SENT, State.DONE), "Transfer 7 has ended."),
+        (Action.RETRY, Row(7, *SENT, State.DONE), "Transfer 7 has not failed."),
+        (Action.RETRY, Row(7, *SENT, State.PAUSED), "Transfer 7 has not ended."),
+        (
+            Action.RETRY,
+            Row(7, *CAME, State.FAILED),
+            "Transfer 7 came from Luke, who alone can send it again.",
+        ),
+    ],
+)
+def test_orders_that_do_not_fit(action: Action, row: Row | None, line: str) -> None:
+    assert say_answer(Misfit(Order(action, 7), row)) == [line]
+
+
+def test_orders_that_are_obeyed() -> None:
+    said = [say_answer(Obeyed(Order(action, 1))) for action in list(Action)[:3]]
+    assert said == [
+        ["Transfer 1 is paused."],
+        ["Transfer 1 goes on."],
+        ["Transfer 1 is cancelled."],
+    ]

@@ -119,7 +119,9 @@ class End:
         """Whether it has told its user of a file that passed."""
         return any(isinstance(report, Uploaded | Received) for report in self.reports)
 
-    def _take(self, content: bytes | memoryview, segment: int, address: tuple[str, int]) -> bool:
+    def _take(
+        self, content: bytes | memoryview, segment: int, address: tuple[str, int], _may_mark: bool
+    ) -> bool:
         assert 0 < segment <= LARGEST_DATAGRAM
         assert address == self.peer
         for at in range(0, len(content), segment):

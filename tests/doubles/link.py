@@ -276,11 +276,11 @@ class Pair:
         number, chunk = packet
         self.take(number, chunk)
 
-    def take(self, number: int, chunk: int) -> bool:
+    def take(self, number: int, chunk: int, *, marked: bool = False) -> bool:
         """Give the audience one data packet; whether its chunk is to be written."""
         if not self.audience_lives:
             return False
-        pieces = self.audience.receive_run(number, chunk, 1, now=self.now)
+        pieces = self.audience.receive_run(number, chunk, 1, now=self.now, marked=marked)
         self.note(pieces)
         return bool(pieces)
 

@@ -32,18 +32,20 @@ class Relay:
         loss: float = 0.0,
         delay: float = 0.005,
         spoil: Callable[[bytes], list[bytes]] | None = None,
+        marks: float = 0.0,
     ) -> None:
         """Start.
 
         Args:
             delay: seconds one way.
             spoil: makes of a datagram what is carried instead of it (damaged, twice, forged …).
+            marks: share of the datagrams that leave with a congestion mark (ECN).
         """
         self._ends = (left, right)
         self._sockets = [_socket(), _socket()]  # what left sees, what right sees
         self._moves: deque[int] = deque()  # of what is seen by left (0) or right (1)
         self._rng = random.Random(seed)
-        self._loss, self._delay = loss, delay
+        self._loss, self._delay, self._marks = loss, delay, marks
         self._spoil = spoil
         self._stop_reader, self._stop = socket.socketpair()
         self.cut = False
@@ -101,6 +103,9 @@ class Relay:
                 old.close()
             while waiting and waiting[0][0] <= time.monotonic():
                 _, _, out, datagram, end = heapq.heappop(waiting)
+                if self._marks:
+                    bits = 0b11 if self._rng.random() < self._marks else 0
+                    self._sockets[out].setsockopt(socket.IPPROTO_IP, socket.IP_TOS, bits)
                 try:
                     self._sockets[out].sendto(datagram, end)
                 except OSError:

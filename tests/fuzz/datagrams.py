@@ -71,7 +71,7 @@ def _hear(data: bytes) -> None:
         7, TICKET_KEY, Offer(1, "a"), static=YODA, ephemeral=HAN, audience=HAN.public
     )
     for kind, hears in (
-        (PacketType.HELLO, lambda it: audience.receive(it, lambda: HAN, announced=True)),
+        (PacketType.HELLO, lambda it: audience.receive(it, lambda: HAN, now=0.0)),
         (PacketType.WELCOME, presenter.welcomed),
     ):
         for datagram in (hello, marked(encode_header(kind, 7, 0) + hello[12:])):

@@ -125,7 +125,7 @@ class HostileAudience(Hostile):
             if kind is PacketType.HELLO:
                 assert len(datagram) in DATAGRAM_SIZES
                 if not self.handshake.welcome and len(datagram) >= BASE_DATAGRAM:
-                    self.handshake.receive(datagram, lambda: FRESH, announced=True)
+                    self.handshake.receive(datagram, lambda: FRESH, now=0.0, announced=True)
                 self.used.add(number)
                 continue
             assert self.keys is not None

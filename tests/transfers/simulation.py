@@ -293,12 +293,19 @@ def spoil(listening: Listening, is_spoilt: Callable[[], bool]) -> None:
     """Now and then flip a bit of what an audience has opened, before it writes and hashes it."""
     take = listening._take
 
-    def spoiling(run: OpenedRun, opened: memoryview, source: tuple[str, int], now: float) -> None:
+    def spoiling(
+        run: OpenedRun,
+        opened: memoryview,
+        source: tuple[str, int],
+        now: float,
+        *,
+        marked: bool = False,
+    ) -> None:
         if is_spoilt():
             changed = bytearray(opened)
             changed[run.start] ^= 1
             opened = memoryview(changed)
-        take(run, opened, source, now)
+        take(run, opened, source, now, marked=marked)
 
     listening._take = spoiling  # type: ignore[method-assign]
 

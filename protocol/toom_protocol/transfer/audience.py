@@ -21,6 +21,7 @@ from toom_protocol.transfer.frames import (
     End,
     Fin,
     Frame,
+    Hold,
     Leaves,
     Offer,
     Ping,
@@ -59,6 +60,10 @@ class Audience:
         self.chunks = ChunkMap(0)
         self.repairs = Repairs()
         self.offer: Offer | None = None
+        self.paused = False
+        """Whether the user here has paused."""
+        self.held = False
+        """Whether the presenter's user has, as far as is known."""
         self._acceptance = Acceptance()
         self._events: deque[events.AudienceEvent] = deque()
         self._speaker = Speaker(PacketType.AUDIENCE_CONTROL, now=now)
@@ -117,6 +122,7 @@ class Audience:
         if self._farewell is not None:
             self._farewell.hear(frames, now=now)
             return
+        self.held = Hold() in frames
         self._receipts.take_control(packet_number, now=now)
         for frame in frames:
             match frame:
@@ -133,9 +139,19 @@ class Audience:
                     pass  # a ping has been heard; the rest is not for an audience
 
     def receive_run(
-        self, packet_number: int, chunk: int, count: int, *, now: float, source: Address = NOWHERE
+        self,
+        packet_number: int,
+        chunk: int,
+        count: int,
+        *,
+        now: float,
+        source: Address = NOWHERE,
+        marked: bool = False,
     ) -> list[tuple[int, int]]:
         """Take `count` genuine data packets with consecutive numbers and chunks.
+
+        Args:
+            marked: they came with a congestion mark (ECN).
 
         Returns:
             The pieces (chunk, count) that are new: those and no others must be written.
@@ -152,9 +168,11 @@ class Audience:
         expected = self._receipts.end or packet_number  # where the numbers of data begin
         if source != self.paths.address and packet_number >= expected:
             self.paths.see(source, now=now)
+        self.held = self.held and packet_number < expected
         pieces = self.chunks.add(chunk, count)
         if pieces or packet_number >= expected:  # a replay of old packets is no sign of life
             self._heard = now
+            self._receipts.marked += count if marked else 0
         self._receipts.take_run(packet_number, count, now=now)
         self._look_whether_whole()
         return pieces
@@ -177,6 +195,16 @@ class Audience:
         """The shell has hashed a block whose chunks are all here; `Damaged` may follow."""
         if self.phase is Phase.RECEIVING:
             self._mend([] if self.repairs.take(block, leaf) else [block], now)
+
+    def pause(self, *, now: float) -> None:  # noqa: ARG002  # as the presenter's
+        """The user wants no more to come until `go_on`; the presenter is told."""
+        self.paused = True
+        self._speaker.hold(True)
+
+    def go_on(self, *, now: float) -> None:  # noqa: ARG002  # as the presenter's
+        """The user takes the pause back; that of the presenter's user stays."""
+        self.paused = False
+        self._speaker.hold(False)
 
     def refuse(self, reason: Reason, *, now: float) -> None:
         """The shell does not want the file; `Failed` follows."""

@@ -69,6 +69,7 @@ class Ack:
     receive_buffer: int
     ranges: tuple[Range, ...]
     leaves: int = 0  # that the audience has been told, from the first one on
+    marked: int = 0  # data packets that came with a congestion mark so far (PROTOCOL 5.16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,11 @@ class End:
 @dataclass(frozen=True, slots=True)
 class Ping:
     """I live; please say that you do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The user here has paused; what lacks it takes that back (PROTOCOL 5.15)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +165,7 @@ Frame = (
     | Response
     | Leaves
     | Repair
+    | Hold
 )
 
 
@@ -180,6 +187,7 @@ class Kind(enum.IntEnum):
     RESPONSE = 13
     LEAVES = 14
     REPAIR = 15
+    HOLD = 16
 
 
 _FRAME: Final = struct.Struct("!BH")  # kind, size of the body
@@ -187,8 +195,8 @@ _OFFER: Final = struct.Struct("!BBBQ")  # version, digest, suite, size; then the
 _ACCEPT: Final = struct.Struct("!IIIIHI")
 # echo, delay in µs, credit, receive buffer, chunk size, blocks; then their digest
 _BLOCKS: Final = struct.Struct("!I")
-_ACK: Final = struct.Struct("!IIIIB")
-# delay in µs, credit, receive buffer, leaves, number of ranges
+_ACK: Final = struct.Struct("!IIIIIB")
+# delay in µs, credit, receive buffer, leaves, marked packets, number of ranges
 _RANGE: Final = struct.Struct("!II")
 _REPAIR: Final = struct.Struct("!IB")  # block, how often it was wrong
 _MAX_U32: Final = 0xFFFFFFFF
@@ -237,9 +245,9 @@ def _encode_body(frame: Frame) -> tuple[Kind, bytes]:
             return Kind.ACCEPT, _ACCEPT.pack(*times, credit, buffer, chunk_size, blocks) + digest
         case Refuse(reason):
             return Kind.REFUSE, bytes((reason,))
-        case Ack(delay, credit, receive_buffer, ranges, leaves):
-            limits = credit, receive_buffer, leaves
-            head = _ACK.pack(_microseconds(delay), *limits, len(ranges))
+        case Ack(delay, credit, receive_buffer, ranges, leaves, marked):
+            counts = credit, receive_buffer, leaves, marked
+            head = _ACK.pack(_microseconds(delay), *counts, len(ranges))
             return Kind.ACK, head + b"".join(_RANGE.pack(*pair) for pair in ranges)
         case Fin(digest):
             return Kind.FIN, digest
@@ -263,6 +271,8 @@ def _encode_body(frame: Frame) -> tuple[Kind, bytes]:
             return Kind.LEAVES, _BLOCKS.pack(first) + leaves
         case Repair(blocks):
             return Kind.REPAIR, b"".join(_REPAIR.pack(*each) for each in blocks)
+        case Hold():
+            return Kind.HOLD, b""
 
 
 def _decode_body(kind: int, body: bytes) -> Frame | None:
@@ -299,6 +309,8 @@ def _decode_body(kind: int, body: bytes) -> Frame | None:
             return _decode_leaves(body)
         case Kind.REPAIR:
             return _decode_repair(body)
+        case Kind.HOLD:
+            return Hold()
         case _:
             return None
 
@@ -320,7 +332,7 @@ def _decode_accept(body: bytes) -> Accept:
 
 
 def _decode_ack(body: bytes) -> Ack:
-    delay, credit, receive_buffer, leaves, count = _ACK.unpack_from(body)
+    delay, credit, receive_buffer, leaves, marked, count = _ACK.unpack_from(body)
     if not 0 <= count <= MAX_RANGES or len(body) != _ACK.size + count * _RANGE.size:
         raise MalformedPacket(f"an acknowledgement of {count} ranges in {len(body)} bytes")
     ranges = tuple(_RANGE.iter_unpack(body[_ACK.size :]))
@@ -329,7 +341,7 @@ def _decode_ack(body: bytes) -> Ack:
         if not start < end < above:  # newest first, apart from each other, none empty
             raise MalformedPacket("acknowledged ranges are out of order")
         above = start
-    return Ack(delay * MICROSECOND, credit, receive_buffer, ranges, leaves)
+    return Ack(delay * MICROSECOND, credit, receive_buffer, ranges, leaves, marked)
 
 
 def _decode_leaves(body: bytes) -> Leaves:

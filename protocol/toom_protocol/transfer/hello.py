@@ -31,7 +31,8 @@ from toom_protocol.transfer.packets import (
     encode_header,
 )
 
-MAX_ATTEMPTS: Final = 3  # hellos with a right mac and a wrong key: no more cost an exchange
+MAX_ATTEMPTS: Final = 3  # hellos with a right mac and a wrong key that cost an exchange at once;
+ATTEMPT_EVERY: Final = 0.5  # seconds until one more does
 _PERSON: Final = b"toom transfer 2"  # BLAKE2b personalisation: no other use shares this key
 _PROLOGUE: Final = b"toom transfer 2\0"
 _LENGTH: Final = 2  # bytes
@@ -112,6 +113,25 @@ class PresenterHandshake:
         return self._noise.keys
 
 
+class _Attempts:
+    """How many hellos may cost an exchange of keys: a few at once, then one now and then."""
+
+    def __init__(self) -> None:
+        self._left = float(MAX_ATTEMPTS)
+        self._time: float | None = None  # of the latest
+
+    def take(self, *, now: float) -> bool:
+        """Whether one more may."""
+        if self._time is not None:
+            earned = (now - self._time) / ATTEMPT_EVERY
+            self._left = min(self._left + earned, MAX_ATTEMPTS)
+        self._time = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class AudienceHandshake:
     """Waits for the hello of one announced presenter."""
 
@@ -130,17 +150,24 @@ class AudienceHandshake:
         self._ticket = _Ticket(number, key)
         self._static = static
         self._presenter = presenter
-        self._attempts = {True: 0, False: 0}  # from the announced address, and from elsewhere
+        # from the announced address, and from elsewhere
+        self._attempts = {True: _Attempts(), False: _Attempts()}
         self._message = b""  # that was accepted
         self._offer: Offer | None = None
         self._welcome = b""
 
     def receive(
-        self, datagram: bytes, ephemeral: Callable[[], KeyPair], *, announced: bool = True
+        self,
+        datagram: bytes,
+        ephemeral: Callable[[], KeyPair],
+        *,
+        now: float,
+        announced: bool = True,
     ) -> tuple[int, Offer]:
         """Take a hello; `welcome` is what to answer.
 
         Args:
+            now: seconds; what strangers have tried is forgiven with time.
             ephemeral: makes fresh keys; asked for the first hello that is genuine.
             announced: it comes from where the server has seen the presenter. What strangers try
                 from elsewhere does not use up what the announced address may try.
@@ -156,7 +183,9 @@ class AudienceHandshake:
         packet_number, body = self._ticket.check(datagram, PacketType.HELLO)
         message = body[_LENGTH : _LENGTH + int.from_bytes(body[:_LENGTH], "big")]
         if self._offer is None:
-            self._open(message, ephemeral, announced)
+            if not self._attempts[announced].take(now=now):
+                raise MalformedPacket("too many hellos that do not verify")
+            self._open(message, ephemeral)
         elif not hmac.compare_digest(message, self._message):
             raise MalformedPacket("another hello was taken before")
         assert self._offer is not None
@@ -168,10 +197,7 @@ class AudienceHandshake:
         """The answer to every genuine hello: the same bytes each time."""
         return self._welcome
 
-    def _open(self, message: bytes, ephemeral: Callable[[], KeyPair], announced: bool) -> None:
-        if self._attempts[announced] >= MAX_ATTEMPTS:
-            raise MalformedPacket("too many hellos that do not verify")
-        self._attempts[announced] += 1
+    def _open(self, message: bytes, ephemeral: Callable[[], KeyPair]) -> None:
         prologue = self._ticket.prologue
         noise = Responder(self._static, prologue=prologue, initiator=self._presenter)
         frames = decode_frames(noise.read(message))

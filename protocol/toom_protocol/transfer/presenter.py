@@ -20,6 +20,7 @@ from toom_protocol.transfer.frames import (
     End,
     Fin,
     Frame,
+    Hold,
     Offer,
     Ping,
     Refuse,
@@ -80,6 +81,10 @@ class Presenter:
         self.paths = paths or Paths(draw=bytes)
         self.chunk_size = 0
         """Bytes of the file in a chunk; 0 until the audience has accepted."""
+        self.paused = False
+        """Whether the user here has paused."""
+        self.held = False
+        """Whether the audience's user has, as far as is known."""
         self._speaker = Speaker(PacketType.PRESENTER_CONTROL, now=now, first=first_packet_number)
         self.sending = Sending(self._speaker, now=now, congestion=congestion, seed=seed)
         self._telling = Telling()
@@ -117,6 +122,8 @@ class Presenter:
         took = self.paths.hear(frames, source, newest=True, now=now)
         if took is not None and self.phase is Phase.SENDING:
             self.sending.start_afresh(took, now=now)
+        self.held = Hold() in frames
+        self._stand(now)
         if self._farewell is not None:
             self._farewell.hear(frames, now=now)
             return
@@ -162,6 +169,21 @@ class Presenter:
         """The system here takes no full datagrams any more: chunks go in halves from now on."""
         if self.phase is Phase.SENDING:
             self.sending.too_long(now=now)
+
+    def pause(self, *, now: float) -> None:
+        """The user wants no more to be sent until `go_on`; the audience is told."""
+        self.paused = True
+        self._speaker.hold(self.phase is not Phase.OFFERING)  # a hello has no room for it
+        self._stand(now)
+
+    def go_on(self, *, now: float) -> None:
+        """The user takes the pause back; that of the audience's user stays."""
+        self.paused = False
+        self._speaker.hold(False)
+        self._stand(now)
+
+    def _stand(self, now: float) -> None:
+        self.sending.stand(self.paused or self.held, now=now)
 
     def abort(self, reason: Reason, *, now: float) -> None:
         """Give up; the audience is told, and `Failed` follows."""
@@ -248,6 +270,8 @@ class Presenter:
         self.sending.begin(chunks_in(self._offer.size, self.chunk_size), rtt, now=now)
         self.sending.take_limits(accept.credit, accept.receive_buffer)
         self.phase = Phase.SENDING
+        if self.paused:
+            self._speaker.hold(True)
         if accept.blocks:
             self.phase = Phase.RESUMING
             self._events.append(Resumable(accept.blocks, accept.digest))

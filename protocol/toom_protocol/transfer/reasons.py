@@ -24,6 +24,7 @@ class Reason(enum.IntEnum):
     TOO_LARGE = 13
     NOT_ACCEPTED = 14
     TOO_MANY = 15
+    CANCELLED = 16
 
     @classmethod
     def _missing_(cls, _value: object) -> Reason:

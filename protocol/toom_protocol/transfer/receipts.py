@@ -25,6 +25,8 @@ class Receipts:
         self.due = math.inf
         """When something is to be said to the presenter."""
         self._ranges = PacketRanges()
+        self.marked = 0
+        """Data packets that came with a congestion mark; each counts once (PROTOCOL 5.16)."""
         self._unacknowledged = 0  # data packets
         self._newest_arrival = now
         self._speaker = speaker
@@ -59,7 +61,8 @@ class Receipts:
         """Make the acknowledgement that leaves now."""
         self._unacknowledged = 0
         delay = now - self._newest_arrival
-        return Ack(delay, credit, receive_buffer, self._ranges.newest_first(), leaves)
+        ranges = self._ranges.newest_first()
+        return Ack(delay, credit, receive_buffer, ranges, leaves, self.marked)
 
     def _note(self, packet_number: int, count: int, now: float) -> None:
         if packet_number >= self._ranges.end:

@@ -292,6 +292,21 @@ class Recovery:
         self._lost_sent_at = -math.inf
         self.rtt.forget_minimum()
 
+    def wake(self, *, now: float) -> bool:
+        """Go on after a pause in which no timer ran.
+
+        What has not been acknowledged for a probe timeout will not be: it is given up, so that
+        the silence counts neither as congestion nor in a rate of delivery.
+
+        Returns:
+            Whether the pause was that long: what is known of the path is old (RFC 5681 4.1).
+        """
+        is_long = now >= self._last_sent + self.rtt.probe_timeout(0)
+        if is_long:
+            self.give_up_in_flight(now=now)
+            self.probes = 0
+        return is_long
+
     def _remove(self, ranges: tuple[Range, ...]) -> tuple[int, SentRun | None, int]:
         """Take the acknowledged packets out; return their number, the newest run and number."""
         acked, newest, largest = 0, None, -1

@@ -11,6 +11,7 @@ from collections import deque
 from typing import Final
 
 from toom_protocol.transfer.congestion import CongestionControl, MakeControl
+from toom_protocol.transfer.ecn import Marking
 from toom_protocol.transfer.frames import Ack, Ping
 from toom_protocol.transfer.pacing import next_send
 from toom_protocol.transfer.packets import BATCH, LARGEST_DATAGRAM, DataRun
@@ -42,6 +43,10 @@ class Sending:
         """The first chunk that was never sent; chunks are first sent in order."""
         self.halving = False
         """Whether chunks are to be sent in two halves: the path takes no full datagrams."""
+        self.stands = False
+        """Whether either user has paused: nothing leaves, and no timer runs."""
+        self.marking = Marking()
+        """Whether routers may mark what is sent."""
         self._speaker = speaker
         self._make_congestion, self._seed = congestion, seed
         self._hole = BlackHole()
@@ -89,7 +94,9 @@ class Sending:
         if ack.ranges and ack.ranges[0][1] > self._speaker.next_number:
             return  # it acknowledges what was never sent: nothing in it can be believed
         self.take_limits(ack.credit, ack.receive_buffer)
-        sample = self.recovery.on_ack(ack.ranges, ack.delay, now=now)
+        marked = self.marking.count(ack.marked)
+        sample = self.recovery.on_ack(ack.ranges, ack.delay, now=now, marked=marked)
+        self.marking.judge(self.recovery.delivered + self.recovery.spurious_total)
         if sample is not None:
             self.congestion.on_ack(sample)
             self._bound = None
@@ -122,11 +129,28 @@ class Sending:
         self.recovery.rtt.smoothed, self.recovery.rtt.variation = rtt, rtt / 2
         self.congestion = self._make_congestion(initial_rtt=rtt, seed=self._seed)
         self.halving, self._hole = False, BlackHole()
+        self.marking = Marking(self.marking.seen)
         self._bound = None
         self._next_send = now
 
+    def stand(self, stands: bool, *, now: float) -> None:
+        """Stand still, or go on; after a long stand the controller begins anew (PROTOCOL 5.15).
+
+        Source: RFC 9002 7.8, RFC 5681 4.1.
+        """
+        if self.stands and not stands:
+            if self.recovery.wake(now=now):
+                _merge(self.recovery.retransmit)
+                rtt = self.recovery.rtt.smoothed
+                self.congestion = self._make_congestion(initial_rtt=rtt, seed=self._seed)
+                self._bound = None
+            self._next_send = now
+        self.stands = stands
+
     def deadline(self) -> float:
         """When `poll` may have something to do; never when it waits for the audience."""
+        if self.stands:
+            return math.inf
         timer, due = self.recovery.deadline(), self._data_time()
         if timer is None:
             return math.inf if due is None else due
@@ -135,6 +159,8 @@ class Sending:
     def poll(self, *, now: float) -> list[DataRun | Control]:
         """What to send now: probes, and at most one quantum of data."""
         sending: list[DataRun | Control] = []
+        if self.stands:
+            return sending
         timer = self.recovery.deadline()
         if timer is not None and timer <= now:
             sending += self._on_timer(now)
@@ -147,6 +173,7 @@ class Sending:
         probes: list[DataRun | Control] = []
         for chunk in self.recovery.on_timer(now=now):
             probes.append(self._data(chunk, 1, now, copied=True))
+        self.marking.probed(self.recovery.probes)
         if probes and self.recovery.probes >= PERSISTENT_PROBES:
             self.recovery.give_up_in_flight(now=now)
             _merge(self.recovery.retransmit)

@@ -5,7 +5,9 @@ Belongs here: the next packet number, and when something was last sent. Does not
 
 from __future__ import annotations
 
-from toom_protocol.transfer.frames import Frame
+import math
+
+from toom_protocol.transfer.frames import Frame, Hold
 from toom_protocol.transfer.packets import DataRun, PacketType
 from toom_protocol.transfer.paths import Address
 from toom_protocol.transfer.patience import KEEP_ALIVE, Control
@@ -24,12 +26,19 @@ class Speaker:
         self.next_number = first
         self.spoke = now
         """When this end last said something that its peer surely hears, if it lives."""
+        self.holds = False
+        """Whether the user has paused, which each control datagram says again."""
         self._kind = kind
 
     @property
     def ping_due(self) -> float:
         """When a word of this end is due, were it only that it lives (PROTOCOL 5.7)."""
         return self.spoke + KEEP_ALIVE
+
+    def hold(self, holds: bool) -> None:
+        """Pause or go on: the peer is to hear of it now, and in all that is said from now on."""
+        self.holds = holds
+        self.spoke = -math.inf
 
     def say(self, *frames: Frame, now: float) -> Control:
         """A control datagram to where the peer is."""
@@ -39,7 +48,8 @@ class Speaker:
     def say_to(self, address: Address | None, *frames: Frame) -> Control:
         """A control datagram to an address that may be the peer's."""
         self.next_number += 1
-        return Control(self._kind, self.next_number - 1, frames, address)
+        said = (*frames, Hold()) if self.holds else frames
+        return Control(self._kind, self.next_number - 1, said, address)
 
     def run(self, chunk: int, count: int, *, now: float) -> DataRun:
         """Data packets for so many chunks."""

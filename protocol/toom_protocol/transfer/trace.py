@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Final, Literal
 
+from toom_protocol.transfer.ecn import Marking
 from toom_protocol.transfer.frames import (
     LEAF_SIZE,
     Abort,
@@ -72,6 +73,7 @@ class Trace:
         self._metrics_due = now
         self._connection_state: str | None = None
         self._congestion_state: str | None = None
+        self._marking_state = Marking().state.value
 
     def header(self, connection: int, role: Role, peer: str, *, began: str) -> None:
         """Say what this trace is of.
@@ -234,6 +236,10 @@ class Trace:
             f'"bytes_in_flight":{in_flight * datagram},"packets_in_flight":{in_flight},'
             f'"pacing_rate":{int(congestion.pacing_rate * datagram * 8)}}}}}\n'
         )
+        marking = presenter.sending.marking.state.value
+        if marking != self._marking_state:
+            self.event("recovery:ecn_state_updated", _change(self._marking_state, marking))
+            self._marking_state = marking
         phase = getattr(congestion, "phase", None)  # not every controller has phases
         state = phase.name.lower() if isinstance(phase, enum.Enum) else None
         if state is not None and state != self._congestion_state:
@@ -318,11 +324,12 @@ def _frame(frame: Frame) -> str:
     """A frame in JSON, but for digests, which nobody needs to see."""
     kind = type(frame).__name__.lower()
     match frame:
-        case Ack(delay, credit, _, ranges, leaves):
+        case Ack(delay, credit, _, ranges, leaves, marked):
+            ce = f',"ce":{marked}' if marked else ""
             acked = ",".join([f"[{start},{end - 1}]" for start, end in ranges])
             return (
                 f'{{"frame_type":"ack","ack_delay":{delay * 1e3:.3f},"acked_ranges":[{acked}],'
-                f'"credit":{credit},"leaves":{leaves}}}'
+                f'"credit":{credit},"leaves":{leaves}{ce}}}'
             )
         case Offer(size, filename):
             return _to_json({"frame_type": kind, "size": size, "file_name": filename})

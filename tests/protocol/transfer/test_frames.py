@@ -19,6 +19,7 @@ from toom_protocol.transfer.frames import (
     End,
     Fin,
     Frame,
+    Hold,
     Leaves,
     Offer,
     Ping,
@@ -51,7 +52,7 @@ FRAMES: st.SearchStrategy[Frame] = st.one_of(
     ),
     st.builds(Accept, U32, DELAYS, U32, U32, st.integers(0, 65535)),
     st.builds(Refuse, REASONS),
-    st.builds(Ack, DELAYS, U32, U32, RANGES, U32),
+    st.builds(Ack, DELAYS, U32, U32, RANGES, U32, U32),
     st.builds(Leaves, U32, st.binary(min_size=32, max_size=32).map(lambda leaf: leaf * 16)),
     st.builds(Repair, st.lists(BLOCKS, min_size=1, max_size=16).map(tuple)),
     st.builds(Fin, st.binary(min_size=32, max_size=32)),
@@ -59,6 +60,7 @@ FRAMES: st.SearchStrategy[Frame] = st.one_of(
     st.builds(Abort, REASONS),
     st.just(End()),
     st.just(Ping()),
+    st.just(Hold()),
     st.builds(Challenge, st.binary(min_size=8, max_size=8)),
     st.builds(Response, st.binary(min_size=8, max_size=8)),
 )
@@ -85,8 +87,8 @@ def test_the_bytes_are_those_of_the_document() -> None:
     leaf = bytes(range(32))
     assert encode_frames((Leaves(3, leaf),)) == bytes.fromhex("0e 0024 00000003") + leaf
     assert encode_frames((Repair(((3, 2),)),)) == bytes.fromhex("0f 0005 00000003 02")
-    assert encode_frames((Ack(0.001, 5, 6, ((7, 9), (1, 2))),)) == bytes.fromhex(
-        "04 0021 000003e8 00000005 00000006 00000000 02 00000007 00000009 00000001 00000002"
+    assert encode_frames((Ack(0.001, 5, 6, ((7, 9), (1, 2)), 0, 10),)) == bytes.fromhex(
+        "04 0025 000003e8 00000005 00000006 00000000 0000000a02 00000007 00000009 00000001 00000002"
     )
 
 

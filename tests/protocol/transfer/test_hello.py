@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer.frames import Offer
-from toom_protocol.transfer.hello import MAX_ATTEMPTS, AudienceHandshake, PresenterHandshake
+from toom_protocol.transfer.hello import (
+    ATTEMPT_EVERY,
+    MAX_ATTEMPTS,
+    AudienceHandshake,
+    PresenterHandshake,
+)
 from toom_protocol.transfer.noise import KeyPair
 from toom_protocol.transfer.packets import (
     BASE_DATAGRAM,
@@ -60,7 +65,7 @@ def test_both_ends_get_the_same_keys_and_the_offer_is_heard(size: int, offer: Of
     assert len(hello) == size
     assert decode_header(hello)[0] is PacketType.HELLO
     assert offer.filename.encode() not in hello, "nobody on the path reads the name"
-    assert han.receive(hello, fresh) == (3, offer)
+    assert han.receive(hello, fresh, now=0.0) == (3, offer)
     ours, theirs = yoda.welcomed(han.welcome), han.keys
     assert theirs is not None
     assert (ours.send, ours.receive) == (theirs.receive, theirs.send)
@@ -71,18 +76,18 @@ def test_both_ends_get_the_same_keys_and_the_offer_is_heard(size: int, offer: Of
 def test_an_answer_is_shorter_than_any_hello() -> None:
     """RFC 9000 8: an address that has proved nothing gets no more than it has sent."""
     han = audience()
-    han.receive(presenter().hello(0, BASE_DATAGRAM), fresh)
+    han.receive(presenter().hello(0, BASE_DATAGRAM), fresh, now=0.0)
     assert len(han.welcome) < BASE_DATAGRAM / 10
 
 
 def test_a_repeated_hello_is_answered_alike_and_a_longer_one_shows_a_wider_path() -> None:
     yoda, han = presenter(), audience()
-    han.receive(yoda.hello(0, BASE_DATAGRAM), fresh)
+    han.receive(yoda.hello(0, BASE_DATAGRAM), fresh, now=0.0)
     welcome = han.welcome
-    assert han.receive(yoda.hello(1, LARGEST_DATAGRAM), fresh) == (1, OFFER)
+    assert han.receive(yoda.hello(1, LARGEST_DATAGRAM), fresh, now=0.0) == (1, OFFER)
     assert han.welcome == welcome
     assert han.datagram_size == LARGEST_DATAGRAM
-    han.receive(yoda.hello(2, BASE_DATAGRAM), fresh)
+    han.receive(yoda.hello(2, BASE_DATAGRAM), fresh, now=0.0)
     assert han.datagram_size == LARGEST_DATAGRAM
 
 
@@ -101,18 +106,18 @@ def test_who_is_not_announced_is_not_welcome_and_the_right_one_still_is(
 ) -> None:
     han, yoda = audience(), presenter()
     with pytest.raises(MalformedPacket):
-        han.receive(stranger.hello(0, BASE_DATAGRAM), fresh)
+        han.receive(stranger.hello(0, BASE_DATAGRAM), fresh, now=0.0)
     assert han.keys is None
     assert han.welcome == b""
-    assert han.receive(yoda.hello(0, BASE_DATAGRAM), fresh) == (0, OFFER)
+    assert han.receive(yoda.hello(0, BASE_DATAGRAM), fresh, now=0.0) == (0, OFFER)
     assert yoda.welcomed(han.welcome)
 
 
 def test_no_second_hello_is_taken() -> None:
     han = audience()
-    han.receive(presenter().hello(0, BASE_DATAGRAM), fresh)
+    han.receive(presenter().hello(0, BASE_DATAGRAM), fresh, now=0.0)
     with pytest.raises(MalformedPacket, match="another hello"):
-        han.receive(presenter().hello(1, BASE_DATAGRAM), fresh)
+        han.receive(presenter().hello(1, BASE_DATAGRAM), fresh, now=0.0)
 
 
 def test_who_guesses_costs_a_bounded_number_of_exchanges() -> None:
@@ -120,9 +125,9 @@ def test_who_guesses_costs_a_bounded_number_of_exchanges() -> None:
     han = audience()
     for number in range(MAX_ATTEMPTS):
         with pytest.raises(MalformedPacket, match="verify|initiator"):
-            han.receive(presenter(static=LUKE).hello(number, BASE_DATAGRAM), fresh)
+            han.receive(presenter(static=LUKE).hello(number, BASE_DATAGRAM), fresh, now=0.0)
     with pytest.raises(MalformedPacket, match="too many"):
-        han.receive(presenter().hello(9, BASE_DATAGRAM), fresh)
+        han.receive(presenter().hello(9, BASE_DATAGRAM), fresh, now=0.0)
 
 
 def test_who_guesses_from_elsewhere_does_not_shut_the_announced_address_out() -> None:
@@ -131,20 +136,42 @@ def test_who_guesses_from_elsewhere_does_not_shut_the_announced_address_out() ->
     for number in range(MAX_ATTEMPTS + 1):
         guess = presenter(static=LUKE).hello(number, BASE_DATAGRAM)
         with pytest.raises(MalformedPacket):
-            han.receive(guess, fresh, announced=False)
+            han.receive(guess, fresh, now=0.0, announced=False)
     with pytest.raises(MalformedPacket, match="too many"):
-        han.receive(presenter().hello(9, BASE_DATAGRAM), fresh, announced=False)
-    assert han.receive(presenter().hello(9, BASE_DATAGRAM), fresh) == (9, OFFER)
+        han.receive(presenter().hello(9, BASE_DATAGRAM), fresh, now=0.0, announced=False)
+    assert han.receive(presenter().hello(9, BASE_DATAGRAM), fresh, now=0.0) == (9, OFFER)
+
+
+def test_who_guesses_does_not_use_up_the_ticket() -> None:
+    """PROTOCOL 5.2: the presenter says hello again for 15 s, and one more is heard now and then."""
+    han = audience()
+    for number in range(10 * MAX_ATTEMPTS):
+        with pytest.raises(MalformedPacket):
+            han.receive(presenter(static=LUKE).hello(number, BASE_DATAGRAM), fresh, now=0.0)
+    right = presenter().hello(50, BASE_DATAGRAM)
+    with pytest.raises(MalformedPacket, match="too many"):
+        han.receive(right, fresh, now=0.9 * ATTEMPT_EVERY)
+    assert han.receive(right, fresh, now=1.1 * ATTEMPT_EVERY) == (50, OFFER)
+
+
+def test_in_thirty_seconds_guesses_cost_less_than_a_hundred_exchanges() -> None:
+    han, costs = audience(), 0
+    guess = presenter(static=LUKE).hello(0, BASE_DATAGRAM)
+    for tick in range(3000):
+        with pytest.raises(MalformedPacket) as fault:
+            han.receive(guess, fresh, now=tick / 100)
+        costs += "too many" not in str(fault.value)
+    assert 60 <= costs <= 63
 
 
 def test_a_welcome_of_somebody_else_is_none() -> None:
     yoda, luke = presenter(), presenter(static=LUKE)
     han = audience(announced=LUKE)
-    han.receive(luke.hello(0, BASE_DATAGRAM), fresh)
+    han.receive(luke.hello(0, BASE_DATAGRAM), fresh, now=0.0)
     with pytest.raises(MalformedPacket):
         yoda.welcomed(han.welcome)
     right = audience()
-    right.receive(yoda.hello(0, BASE_DATAGRAM), fresh)
+    right.receive(yoda.hello(0, BASE_DATAGRAM), fresh, now=0.0)
     assert yoda.welcomed(right.welcome)
 
 
@@ -153,13 +180,13 @@ def test_any_flipped_bit_of_a_hello_is_noticed(bit: int) -> None:
     hello = bytearray(presenter().hello(0, BASE_DATAGRAM))
     hello[bit // 8] ^= 1 << bit % 8
     with pytest.raises(MalformedPacket):
-        audience().receive(bytes(hello), fresh)
+        audience().receive(bytes(hello), fresh, now=0.0)
 
 
 @given(st.binary(max_size=1500))
 def test_any_bytes_fail_in_one_way_only(content: bytes) -> None:
     with pytest.raises(MalformedPacket):
-        audience().receive(content, fresh)
+        audience().receive(content, fresh, now=0.0)
     with pytest.raises(MalformedPacket):
         presenter().welcomed(content)
 

@@ -298,3 +298,19 @@ def test_what_is_acknowledged_or_too_old_is_not_sent_again() -> None:
     recovery.on_sent(30, 1030, 4, now=0.16, limited=True)
     assert recovery.can_copy(at=0.2)
     assert not recovery.can_copy(at=0.3)
+
+
+def test_what_a_pause_has_outlasted_is_given_up_without_a_word_to_the_controller() -> None:
+    """PROTOCOL 5.15: a pause shorter than a probe timeout changes nothing."""
+    book = Recovery(now=0.0)
+    book.rtt.sample(0.1, ack_delay=0.0)
+    book.on_sent(0, 0, 10, now=0.0, limited=False)
+    assert not book.wake(now=0.1)
+    assert (book.in_flight, list(book.retransmit)) == (10, [])
+    assert book.wake(now=60.0)
+    assert (book.in_flight, list(book.retransmit)) == (0, [(0, 10)])
+    book.on_sent(10, 0, 10, now=60.0, limited=False)
+    sample = book.on_ack(((10, 20),), 0.0, now=60.1)
+    assert sample is not None
+    assert sample.lost == 0
+    assert sample.rate == pytest.approx(100)
