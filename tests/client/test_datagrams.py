@@ -196,7 +196,7 @@ def test_data_leaves_as_ecn_capable(content: bytes, may_mark: bool, bits: int) -
 
 def test_a_mark_is_heard_and_parts_what_the_kernel_joins(there: Datagrams) -> None:
     """A router is played by the sender: it sets the bits itself."""
-    came = []
+    came: list[tuple[int, bool]] = []
     with picky() as sender:
         for bits in (0, ECN_CAPABLE, CONGESTED):
             sender.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, bits)

@@ -49,7 +49,8 @@ def frame_of(source: Source) -> f.Frame:
             limits = source.word(), source.word()
             return f.Accept(source.number(4), source.number(3) / 10, *limits, chunk, blocks, digest)
         case 2:
-            return source.one_of((f.Ping(), f.Hold())) if source.number(6) else f.Refuse(reason)
+            word: f.Frame = f.Hold() if source.number(2) else f.Ping()
+            return word if source.number(6) else f.Refuse(reason)
         case 3 | 4:
             limits = source.word(), source.word()
             leaves = source.one_of((0, 1, 3, source.word()))
@@ -59,7 +60,8 @@ def frame_of(source: Source) -> f.Frame:
         case 6:
             return f.Done()
         case 7:
-            return source.one_of((f.Ping(), f.Hold())) if source.number(6) else f.Abort(reason)
+            word = f.Hold() if source.number(2) else f.Ping()
+            return word if source.number(6) else f.Abort(reason)
         case 8:
             return f.End()
         case 11:

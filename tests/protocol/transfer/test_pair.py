@@ -122,10 +122,10 @@ class Sleeper(Pair):
         for packet in self.waiting[: self.receive_buffer // BUFFER_PER_PACKET]:
             self.take(*packet)
 
-    def take(self, number: int, chunk: int) -> bool:
+    def take(self, number: int, chunk: int, *, marked: bool = False) -> bool:
         if not self.audience_lives:
             self.waiting.append((number, chunk))
-        return super().take(number, chunk)
+        return super().take(number, chunk, marked=marked)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.4, 2.0])

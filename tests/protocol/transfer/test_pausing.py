@@ -13,7 +13,8 @@ from toom_protocol.transfer.presenter import Presenter
 from toom_protocol.transfer.reasons import Reason
 
 MEGABYTE = 1_000_000
-LINK = Faults(delay=0.02, rate=1500, queue=80)
+RATE = 1500.0  # packets a second
+LINK = Faults(delay=0.02, rate=RATE, queue=80)
 LOSSY = Faults(delay=0.02, rate=1500, queue=80, loss=0.2)
 ROUND_TRIP = 2 * LINK.delay
 PAUSED_AT = 0.4
@@ -128,7 +129,7 @@ def test_after_a_long_pause_the_controller_begins_anew(who: str) -> None:
     assert pair.presenter.sending.recovery.lost_total == pair.lost_before
     started = pair.now
     assert_arrived(pair.run())
-    assert pair.ended_at["presenter"] - started < 2 * MEGABYTE / LARGEST_CHUNK / LINK.rate + 2
+    assert pair.ended_at["presenter"] - started < 2 * MEGABYTE / LARGEST_CHUNK / RATE + 2
 
 
 def test_a_pause_of_a_moment_changes_nothing() -> None:
