@@ -6,15 +6,15 @@ socket (transfers).
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from toom_client.chance import fresh_challenge, fresh_keys
+from toom_client.control import BeginTrace, Send
 from toom_client.files import FileFault
 from toom_client.incoming import IncomingFile
-from toom_client.presenting import BeginTrace, Send, fresh_challenge
 from toom_client.progress import Count, Direction, State
 from toom_client.reports import Received, ReceiveFailed, Report, phrase
 from toom_client.rules import Rules
@@ -31,7 +31,6 @@ from toom_protocol.transfer.packets import (
     BATCH,
     CONNECTION_BITS,
     HEADER,
-    KEY_SIZE,
     OVERHEAD,
     PacketType,
     connection_of,
@@ -170,7 +169,7 @@ class Listening:
         if word >> CONNECTION_BITS == PacketType.HELLO:
             announced = source == self._engine.paths.announced
             packet_number, offer = self._handshake.receive(
-                datagram, _fresh_keys, now=now, announced=announced
+                datagram, fresh_keys, now=now, announced=announced
             )
             self._welcomes.append(source)
             self._meet(now)
@@ -429,7 +428,3 @@ class Listening:
         if file is not None:
             file.discard(keep=keep)
             self._names.discard(file.filename)
-
-
-def _fresh_keys() -> KeyPair:
-    return KeyPair.from_bytes(os.urandom(KEY_SIZE))
