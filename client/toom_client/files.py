@@ -1,7 +1,7 @@
 """The files at both ends of a transfer: one opened to be sent, one that is not finished yet.
 
 Belongs here: every call to the file system that a transfer makes, and what its errors mean. Does
-not: which chunk is written when (listening), wording for the terminal (transfers).
+not: which chunk is read when (outgoing), wording for the terminal (transfers).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A file on its way in: hidden until it is whole and verified (PROTOCOL 5.7).
 
 Belongs here: every call to the file system that an audience makes, and what its errors mean. Does
-not: which chunk is written when (listening), what is known of an earlier try (resuming).
+not: which chunk is written when (block_store), what is known of an earlier try (resuming).
 """
 
 from __future__ import annotations

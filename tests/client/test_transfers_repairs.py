@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.client.table import MEGABYTE, Client, Table, content_of
-from toom_client.listening import Listening
-from toom_client.tracing import Traces
+from toom_client.block_store import BlockStore
+from toom_client.tracing import TraceFile, Traces
 from toom_client.transfers import Received, ReceiveFailed, SendFailed, Uploaded
 from toom_protocol.transfer.packets import BATCH, LARGEST_CHUNK
 from toom_protocol.transfer.repairs import MOST_SPOILT
@@ -25,25 +25,26 @@ Spoil = Callable[[Callable[[OpenedRun], bool]], None]
 @pytest.fixture
 def spoil(monkeypatch: pytest.MonkeyPatch) -> Spoil:
     """Flip a bit of each run that the test picks, before the audience writes and hashes it."""
-    take = Listening._take
+    take = BlockStore.take
 
     def spoil(picks: Callable[[OpenedRun], bool]) -> None:
         def spoiling(
-            self: Listening,
+            self: BlockStore,
             run: OpenedRun,
             opened: memoryview,
             source: tuple[str, int],
-            now: float,
+            trace: TraceFile | None,
             *,
+            now: float,
             marked: bool = False,
         ) -> None:
             if picks(run):
                 changed = bytearray(opened)
                 changed[run.start] ^= 1
                 opened = memoryview(changed)
-            take(self, run, opened, source, now, marked=marked)
+            take(self, run, opened, source, trace, now=now, marked=marked)
 
-        monkeypatch.setattr(Listening, "_take", spoiling)
+        monkeypatch.setattr(BlockStore, "take", spoiling)
 
     return spoil
 

@@ -20,9 +20,10 @@ from typing import Final
 
 from tests.doubles.ends import AudienceEnd, Clock, End, PresenterEnd, descriptors_below, kill
 from tests.doubles.link import Faults, Network
+from toom_client.block_store import BlockStore
 from toom_client.files import HIDDEN
-from toom_client.listening import Listening
 from toom_client.reports import Report
+from toom_client.tracing import TraceFile
 from toom_protocol.transfer.packets import (
     BATCH,
     LARGEST_CHUNK,
@@ -140,7 +141,7 @@ class Simulation:
         self.presented[number] = self.path.read_bytes()
         audience = AudienceEnd(self.hans, self.clock, number=number, names=self.names)
         self.audiences[number] = audience
-        spoil(audience.listening, self.is_spoilt)
+        spoil(audience.listening.blocks, self.is_spoilt)
         self.presenters[number] = PresenterEnd(self.path, self.clock, number=number)
 
     def play(self) -> None:
@@ -289,25 +290,26 @@ def random_faults(rng: random.Random) -> Faults:
     )
 
 
-def spoil(listening: Listening, is_spoilt: Callable[[], bool]) -> None:
+def spoil(blocks: BlockStore, is_spoilt: Callable[[], bool]) -> None:
     """Now and then flip a bit of what an audience has opened, before it writes and hashes it."""
-    take = listening._take
+    take = blocks.take
 
     def spoiling(
         run: OpenedRun,
         opened: memoryview,
         source: tuple[str, int],
-        now: float,
+        trace: TraceFile | None,
         *,
+        now: float,
         marked: bool = False,
     ) -> None:
         if is_spoilt():
             changed = bytearray(opened)
             changed[run.start] ^= 1
             opened = memoryview(changed)
-        take(run, opened, source, now, marked=marked)
+        take(run, opened, source, trace, now=now, marked=marked)
 
-    listening._take = spoiling  # type: ignore[method-assign]
+    blocks.take = spoiling  # type: ignore[method-assign]
 
 
 @contextmanager

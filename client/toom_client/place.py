@@ -1,0 +1,79 @@
+"""The place of one file that comes: its name, and what lies there unfinished (PROTOCOL 5.7).
+
+Belongs here: whether an offered file is taken, who else has its name, jobs for the worker. Does
+not: calls to the file system (incoming), what has come of it (block_store).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from toom_client.files import FileFault
+from toom_client.incoming import IncomingFile
+from toom_client.rules import Rules
+from toom_protocol import filenames
+from toom_protocol.transfer.frames import Offer
+from toom_protocol.transfer.reasons import Reason
+
+Then = Callable[[FileFault | None], None]
+Work = Callable[[Callable[[], None], Then], None]
+"""Runs the first in a worker, then the second in the transfers' thread with what it raised."""
+
+
+class Place:
+    """Taken with `take`, then the file is put there with `commit`; `leave` ends it at any stage."""
+
+    def __init__(
+        self, presenter: str, directory: Path, *, names: set[str], work: Work, rules: Rules
+    ) -> None:
+        """Take nothing yet.
+
+        Args:
+            names: the final names of all files on their way in; shared by all of one client.
+        """
+        self.file: IncomingFile | None = None
+        """What lies here; None before it is taken and after it is left."""
+        self._presenter = presenter
+        self._directory = directory
+        self._names = names
+        self._work = work
+        self._rules = rules
+
+    def take(self, offer: Offer, chunk_size: int, then: Then) -> Reason | None:
+        """Begin to make room for an offered file.
+
+        Args:
+            then: told when there is room, or why there is none.
+
+        Returns:
+            Why the file is not taken at all; None where it is.
+        """
+        name = filenames.presenter_filename(self._presenter, offer.filename)
+        fault = self._rules.fault_in(self._presenter, offer.size, len(self._names))
+        if name is None:
+            return Reason.BAD_NAME
+        if fault is not None:
+            return fault
+        if name in self._names:
+            return Reason.NAME_BUSY
+        self._names.add(name)
+        self.file = IncomingFile(self._directory, name, offer.size, chunk_size)
+        self._work(self.file.prepare, then)
+        return None
+
+    def commit(self, then: Then) -> None:
+        """Begin to put the file, which is whole and verified, under its final name."""
+        if self.file is not None:
+            self._work(self.file.commit, then)
+
+    def leave(self, *, keep: bool) -> None:
+        """Let go: nothing of the file stays but what stands under its final name.
+
+        Args:
+            keep: what has come stays hidden, for another try of the same file.
+        """
+        file, self.file = self.file, None
+        if file is not None:
+            file.discard(keep=keep)
+            self._names.discard(file.filename)
