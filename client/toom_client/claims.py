@@ -1,4 +1,4 @@
-"""What an audience says of the file that it is sent, and whether that is so (PROTOCOL 5.7).
+"""What an audience says of the file that it is sent, and whether that is so (PROTOCOL 5.7, 5.14).
 
 Belongs here: the blocks that it has of an earlier try, those that came out wrong there. Does not:
 reading the file (outgoing), what follows from the answer (the engine).

@@ -1,7 +1,7 @@
 """The UDP socket of one client, with segmentation and receive offload where the kernel has them.
 
 Belongs here: sending and taking many datagrams with one system call, and what is done where that
-cannot be. Does not: what they say, whose they are (transfers).
+cannot be. Does not: what they say, whose they are (routes).
 
 The kernel cuts what is sent at once into datagrams (UDP_SEGMENT) and joins what comes in a row
 (UDP_GRO): both are asked for, and both may be missing, in the kernel or on the way (udp(7)). It

@@ -20,11 +20,11 @@ import pytest
 from tests.client.table import LOCALHOST, MEGABYTE, SOMEBODY, Client, Stranger, Table, content_of
 from tests.doubles.patience import lets_pass, wait_until
 from tests.doubles.relay import Relay
+from toom_client.audiences import MAX_FROM_ONE
 from toom_client.files import HIDDEN
 from toom_client.incoming import IncomingFile
 from toom_client.rules import CONTROLLERS, Rules
 from toom_client.transfers import (
-    MAX_FROM_ONE,
     OpenedFile,
     Received,
     ReceiveFailed,

@@ -1,0 +1,53 @@
+"""The files on their way in: how many from whom, and what each may count on.
+
+Belongs here: who is crowded out (PROTOCOL 3.4), shares of the socket's buffer. Does not: the
+transfers themselves (listening).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from toom_client.listening import Listening
+    from toom_client.roster import Transfer
+
+MAX_FROM_ONE: Final = 256  # transfers announced for one presenter at a time; 30 s of a UPD a tenth
+
+
+class Audiences:
+    """Those transfers of one client in which it is the audience."""
+
+    def __init__(self, buffer: int) -> None:
+        """Begin with none.
+
+        Args:
+            buffer: bytes that the socket holds of what has come.
+        """
+        self._buffer = buffer
+        self._all: list[Listening] = []
+
+    def add(self, newest: Listening) -> Listening | None:
+        """Take one more; of too many from one presenter give the oldest that never began."""
+        self._all.append(newest)
+        same = [other for other in self._all if other.presenter == newest.presenter]
+        idle = [other for other in same if other.expecting]
+        return idle[0] if len(same) > MAX_FROM_ONE and idle else None
+
+    def remove(self, transfer: Transfer) -> None:
+        """Let go of a transfer, if it is one of them."""
+        self._all = [other for other in self._all if other is not transfer]
+
+    def count_from(self, presenter: str) -> int:
+        """How many are announced or under way; any thread may ask."""
+        return sum(listening.presenter == presenter for listening in list(self._all))
+
+    def share_buffer(self) -> None:
+        """The socket's buffer is for all senders alike, however many files each of them sends."""
+        if not self._all:
+            return
+        files = Counter(each.presenter for each in self._all if each.receiving)
+        for listening in self._all:
+            share = self._buffer // max(len(files), 1)
+            listening.share_buffer(share // max(files[listening.presenter], 1))
