@@ -84,7 +84,7 @@ def test_the_audience_expects_only_who_has_a_key(tmp_path: Path) -> None:
     async def play() -> None:
         async with running(tmp_path) as server:
             options = argparse.Namespace(live=False, reconnect=False)
-            new_link = app._links(options, None, Audience(), None)  # type: ignore[arg-type]
+            new_link = app.links(options, None, Audience(), None)  # type: ignore[arg-type]
             loop = asyncio.get_running_loop()
             _, link = await loop.create_connection(new_link, "127.0.0.1", server.port)
             await link.ask_once(m.LogIn("Han", "pw", 8000, public_key=b"h" * 32))

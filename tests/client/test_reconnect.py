@@ -15,9 +15,10 @@ from tests.doubles.cutter import Cutter
 from tests.doubles.patience import wait_until
 from tests.server.running import BareClient, Running, running
 from toom_client import wording
-from toom_client.app import CannotStart, Stranger, _connect_again
 from toom_client.comeback import LONGEST_PAUSE, RECLAIM, NotYet, NoWay, pauses
+from toom_client.connecting import Stranger, connect_again
 from toom_client.link import Link
+from toom_client.options import CannotStart
 from toom_protocol import messages as m
 from toom_protocol.codec import PREFACE, encode
 from toom_protocol.liveness import LOGIN_LIMIT
@@ -357,7 +358,7 @@ def test_another_server_in_its_place_ends_it(fault: CannotStart, meaning: type[E
         raise fault
 
     with pytest.raises(meaning, match=str(fault)):
-        asyncio.run(_connect_again(connect))
+        asyncio.run(connect_again(connect))
 
 
 def test_pauses_grow_and_differ() -> None:
