@@ -1,7 +1,7 @@
 """How a client takes its session up again after its connection has ended: `--reconnect`.
 
 Belongs here: when to try, and what to say to the server (PROTOCOL 3.6). Does not: what the user is
-told (wording.py), when it begins and what comes after it (conversation.py).
+told (wording.py), when it begins and what comes after it (session.py).
 """
 
 import asyncio

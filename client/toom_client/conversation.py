@@ -1,15 +1,15 @@
 """What is said between the user, the server and the transfers, from log-in to OUT (SPEC S2 to S12).
 
-Belongs here: the order of prompts, replies and notices. Does not: arguments and set-up (app.py).
+Belongs here: the order of prompts, replies and notices. Does not: a connection that goes and comes
+back (session.py), arguments and set-up (app.py).
 """
 
 import asyncio
-import contextlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from toom_client import tickets, wording
-from toom_client.comeback import REPEATABLE, Comeback, NotYet, NoWay
+from toom_client.comeback import Comeback, NoWay
 from toom_client.commands import (
     COMMANDS,
     MANAGE,
@@ -26,6 +26,7 @@ from toom_client.link import Link, ServerGone
 from toom_client.live import Feed
 from toom_client.roster import Again, Order
 from toom_client.screen import Screen
+from toom_client.session import Session, Stopped
 from toom_client.transfers import Transfers
 from toom_protocol import messages as m
 
@@ -35,16 +36,8 @@ INTERRUPTED: Final = 130
 FAREWELL: Final = 5.0  # seconds that the server has to answer OUT
 
 
-class Stopped(Exception):
-    """A signal asks the client to end."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"status {status}")
-        self.status = status
-
-
 class Conversation:
-    """One user's session at the terminal."""
+    """One user's, at a terminal."""
 
     def __init__(
         self,
@@ -69,37 +62,26 @@ class Conversation:
         """
         self._commands = (*COMMANDS, MANAGE) if manages else COMMANDS
         self._identity = identity
-        self._comeback = comeback
-        self._feed = feed
-        self._returning: asyncio.Task[None] | None = None  # while there is no connection
-        self._asked = 0  # the id of the last command
-        self._unanswered: tuple[int, m.Request] | None = None  # to be repeated
         self._screen = screen
         self._keyboard = keyboard
-        self._link = link
+        self._session = Session(link, screen, is_tty=keyboard.is_tty, comeback=comeback, feed=feed)
         self._transfers = transfers
         self._directory = directory
-        self._username = ""
-        self._stop: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def stop(self, status: int) -> None:
         """Leave as if by OUT, and end with this status: a signal came."""
-        if not self._stop.done():
-            self._stop.set_result(status)
+        self._session.stop(status)
 
     async def run(self, udp_port: int, instance: bytes) -> int:
         """Talk until the user or the server ends it; give the exit status."""
         try:
             return await self._talk(udp_port, instance)
         except ServerGone:
-            link = self._link
-            return await self._end(wording.say_end(link.sent_away, may_want_tls=link.may_want_tls))
+            return await self._end(self._session.say_end())
         except NoWay as exc:
             return await self._end(str(exc))
         finally:
-            if self._returning is not None:
-                self._returning.cancel()
-            self._link.close()
+            self._session.close()
 
     async def _end(self, why: str) -> int:
         await self._give_up_transfers()
@@ -113,9 +95,9 @@ class Conversation:
                 return status
             return await self._obey_commands()
         except Stopped as exc:
-            if self._comeback is not None and self._link.gone.done():
+            if self._session.outlasts and self._session.is_cut_off:
                 await self._give_up_transfers()  # there is nobody to tell
-            elif self._username:
+            elif self._session.username:
                 await self._leave()
             return exc.status
 
@@ -140,7 +122,9 @@ class Conversation:
             request = m.LogIn(name, password, udp_port, instance=instance, public_key=pair.public)
             reply = await self._try_to_enter(request)
             if isinstance(reply, m.LoggedIn):
-                await self._begin(reply.username, password)
+                missing = await self._session.begin(reply.username, password, pair.public)
+                for line in (wording.WELCOME, *missing):
+                    self._screen.line(line)
                 return None
             if reply is None:
                 continue
@@ -157,44 +141,16 @@ class Conversation:
         What was lost is not repeated, since a wrong password would be counted twice (SPEC S2).
         What is piped cannot be asked for again: its next line is something else.
         """
-        await self._await_connection()
+        await self._session.await_connection()
         try:
-            return await self._link.ask_once(request)
+            return await self._session.log_in(request)
         except ServerGone:
-            if not self._may_come_back:
+            if not self._session.may_come_back:
                 raise
             if not self._keyboard.is_tty:
                 raise NoWay(f"{wording.LOG_IN_CUT_OFF} {wording.START_AGAIN}") from None
             self._screen.line(f"{wording.LOG_IN_CUT_OFF} {wording.PASSWORD_AGAIN}")
             return None
-
-    async def _begin(self, username: str, password: str) -> None:
-        """Begin the session of somebody who is logged in."""
-        self._username = username
-        missing = []
-        try:
-            if self._comeback:
-                public_key = (await self._identity.pair()).public
-                if not await self._comeback.keep(self._link, username, password, public_key):
-                    self._comeback = None
-                    missing.append(wording.NO_RECONNECT)
-            if not await self._follow(self._link):
-                self._feed = None
-                missing.append(wording.NO_LIVE)
-        except ServerGone:  # the session has begun, and goes on like any other
-            if self._comeback is None:
-                raise
-        for line in (wording.WELCOME, *missing):
-            self._screen.line(line)
-
-    async def _follow(self, link: Link) -> bool:
-        """Ask for what is said, if the user wants it; False: the server knows no such thing."""
-        for request in self._feed.requests() if self._feed else ():
-            async for reply in link.ask(request):
-                if self._feed is None or isinstance(reply, m.Unsupported | m.Refused):
-                    return False
-                self._feed.answered(reply)
-        return True
 
     # --- commands (SPEC S5) -------------------------------------------------------------------
 
@@ -235,7 +191,7 @@ class Conversation:
             self._screen.line(line)
 
     async def _carry_out(self, command: m.Request | Upload) -> None:
-        if not await self._is_connected():
+        if not await self._session.is_connected():
             self._screen.line(wording.NOT_CONNECTED)
             return
         try:
@@ -244,18 +200,13 @@ class Conversation:
             else:
                 await self._ask(command)
         except ServerGone:
-            if self._comeback is None:
+            if not self._session.outlasts:
                 raise
-            if isinstance(command, REPEATABLE):
-                self._unanswered = self._asked, command
-                self._screen.line(wording.UNKNOWN)
-            else:
-                self._screen.line(wording.CUT_OFF)
+            self._screen.line(self._session.lost(command))
 
     async def _ask(self, request: m.Request) -> None:
-        teller = wording.Teller(self._username)
-        self._asked = self._link.new_id()
-        async for reply in self._link.ask(request, self._asked):
+        teller = wording.Teller(self._session.username)
+        async for reply in self._session.ask(request):
             for line in teller.tell(reply, request):
                 self._screen.line(line)
             if self._screen.is_behind:
@@ -263,7 +214,7 @@ class Conversation:
 
     async def _upload(self, upload: Upload) -> None:
         """UPD: first the user is checked, then the file (SPEC S12)."""
-        async for reply in self._link.ask(m.Locate(upload.username)):
+        async for reply in self._session.ask(m.Locate(upload.username)):
             if not isinstance(reply, m.Located):
                 self._screen.line(wording.say_reply(reply))
                 return
@@ -280,15 +231,16 @@ class Conversation:
 
     async def _leave(self) -> None:
         """OUT: give up transfers, tell the server, say goodbye (SPEC S11)."""
-        if not (self._keyboard.is_tty or self._stop.done()):
-            await self._is_connected()  # a script may be the last that knows of an open question
+        if not (self._keyboard.is_tty or self._session.is_stopped):
+            # A script may be the last that knows of an open question.
+            await self._session.is_connected()
         await self._give_up_transfers()
-        is_said = not self._link.gone.done()
+        is_said = not self._session.is_cut_off
         try:
             async with asyncio.timeout(FAREWELL):
                 await self._ask(m.LogOut())
         except (TimeoutError, ServerGone):
-            if self._comeback is not None and is_said:
+            if self._session.outlasts and is_said:
                 raise NoWay(wording.OUT_CUT_OFF) from None
             raise ServerGone("no answer to OUT") from None
 
@@ -297,112 +249,17 @@ class Conversation:
         await asyncio.to_thread(self._transfers.close)
         self._screen.show_held()
 
-    # --- without a connection (PROTOCOL 3.6) ----------------------------------------------------
-
-    async def _is_connected(self) -> bool:
-        """Whether there is a connection; what is piped waits for one, people are told."""
-        if not self._link.gone.done() or self._comeback is None:
-            return True
-        self._come_back()
-        if self._keyboard.is_tty:
-            self._comeback.hurry()
-            return False
-        await self._await_connection()
-        return True
-
-    @property
-    def _may_come_back(self) -> bool:
-        """Whether a lost connection is tried again.
-
-        Not before the log-in, when the server has said that it ends it, or never spoke Toom.
-        """
-        was_meant = self._link.sent_away is not None or self._link.may_want_tls
-        return self._comeback is not None and (bool(self._username) or not was_meant)
-
-    async def _await_connection(self) -> None:
-        """Wait until there is a connection, where a lost one is tried again."""
-        while self._comeback is not None and self._link.gone.done():
-            if self._keyboard.is_tty:
-                self._comeback.hurry()
-            await self._wait_for(asyncio.get_running_loop().create_future())
-
-    def _come_back(self) -> None:
-        if self._returning is None:
-            self._returning = asyncio.create_task(self._return())
-
-    async def _return(self) -> None:
-        """Try until the session goes on; what the user is told stands above the prompt."""
-        assert self._comeback is not None
-        self._link.close()
-        waited = 0.0
-        for pause in self._comeback.pauses():
-            self._screen.now(wording.say_pause(pause, first=not waited))
-            await self._comeback.pause(pause)
-            waited += pause
-            with contextlib.suppress(NotYet, ServerGone):
-                link, may_repeat = await self._comeback.attempt(waited)
-                try:
-                    self._screen.now(wording.RECONNECTED)
-                    await self._repeat(link, may_repeat=may_repeat)
-                    if self._username:
-                        await self._follow(link)
-                except BaseException:
-                    link.close()
-                    raise
-                self._link = link
-                return
-
-    async def _repeat(self, link: Link, *, may_repeat: bool) -> None:
-        """Repeat the command whose answer was lost, if that does it only once."""
-        if self._unanswered is None:
-            return
-        request_id, request = self._unanswered
-        if not may_repeat:
-            self._screen.now(wording.STILL_UNKNOWN)
-        else:
-            async for reply in link.ask(request, request_id):
-                self._screen.now(wording.REPEATED)
-                self._screen.now(wording.say_reply(reply))
-        self._unanswered = None
-
-    # --- waiting ------------------------------------------------------------------------------
-
     async def _line(self, prompt: str, *, hidden: bool = False) -> Typed:
         """Wait for a line, unless the server goes away or a signal comes first."""
         typing = asyncio.ensure_future(self._keyboard.line(prompt, hidden=hidden))
         try:
-            while not await self._wait_for(typing):
+            while not await self._session.wait_for(typing):
                 pass
             return typing.result()
         except BaseException:
             typing.cancel()
             self._screen.end_prompt()
             raise
-
-    async def _wait_for(self, wanted: "asyncio.Future[Any]") -> bool:
-        """Wait for something, while the connection may go and come back.
-
-        Returns:
-            Whether it is done; False: something else has happened.
-
-        Raises:
-            Stopped, ServerGone, NoWay: it will not be done.
-        """
-        ended = self._link.gone if self._returning is None else self._returning
-        waiting: set[asyncio.Future[Any]] = {wanted, ended, self._stop}
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        if wanted.done():
-            return True
-        if self._stop.done():
-            raise Stopped(self._stop.result())
-        if self._returning is not None:
-            returned, self._returning = self._returning, None
-            returned.result()
-        elif not self._may_come_back:
-            raise ServerGone(self._link.gone.result())
-        else:
-            self._come_back()
-        return False
 
 
 def _status_of(typed: Typed) -> int:
