@@ -17,7 +17,8 @@ from tests.doubles.ends import HAN, TICKET_KEY, YODA, AudienceEnd, Clock, End, P
 from tests.fuzz.source import Source
 from toom_client.reports import Received, Uploaded
 from toom_protocol.errors import MalformedPacket
-from toom_protocol.transfer.frames import Offer, decode_frames
+from toom_protocol.transfer.frame_codec import decode_frames
+from toom_protocol.transfer.frames import Offer
 from toom_protocol.transfer.hello import AudienceHandshake, PresenterHandshake
 from toom_protocol.transfer.packets import (
     BASE_DATAGRAM,

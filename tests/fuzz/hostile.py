@@ -12,6 +12,7 @@ from tests.doubles.ends import (
 )
 from tests.fuzz.source import Source
 from toom_protocol.transfer import frames as f
+from toom_protocol.transfer.frame_codec import encode_frames
 from toom_protocol.transfer.noise import Keys
 from toom_protocol.transfer.packets import (
     CHUNK_SIZES,
@@ -97,7 +98,7 @@ class Hostile:
         self._speaker = speaker
 
     def says(self, *frames: f.Frame, number: int | None = None) -> None:
-        self.seals(f.encode_frames(frames), number=number)
+        self.seals(encode_frames(frames), number=number)
 
     def seals(self, payload: bytes, *, number: int | None = None) -> None:
         if self.keys is not None:

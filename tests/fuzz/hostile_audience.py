@@ -23,6 +23,7 @@ from tests.fuzz.source import Source
 from toom_client.reports import Uploaded
 from toom_protocol.errors import MalformedPacket
 from toom_protocol.transfer import frames as f
+from toom_protocol.transfer.frame_codec import decode_frames
 from toom_protocol.transfer.frames import LEAF_SIZE
 from toom_protocol.transfer.hello import AudienceHandshake
 from toom_protocol.transfer.noise import KeyPair
@@ -87,7 +88,7 @@ class HostileAudience(Hostile):
 
     def seals(self, payload: bytes, *, number: int | None = None) -> None:
         try:  # bytes at random may be frames
-            for frame in f.decode_frames(payload):
+            for frame in decode_frames(payload):
                 if isinstance(frame, f.Accept | f.Ack):
                     self.credit = max(self.credit, frame.credit)
                 self.done = self.done or isinstance(frame, f.Done)
@@ -141,7 +142,7 @@ class HostileAudience(Hostile):
                 if not self.changed:
                     assert payload == self.content[start : start + size]
             else:
-                said = f.decode_frames(payload)
+                said = decode_frames(payload)
                 self.finished = self.finished or any(isinstance(each, f.Fin) for each in said)
 
     def check(self) -> None:

@@ -19,7 +19,8 @@ from collections.abc import Callable
 from typing import Final
 
 from toom_protocol.errors import MalformedPacket
-from toom_protocol.transfer.frames import Offer, decode_frames, encode_frames
+from toom_protocol.transfer.frame_codec import decode_frames, encode_frames
+from toom_protocol.transfer.frames import Offer
 from toom_protocol.transfer.noise import Initiator, KeyPair, Keys, Responder
 from toom_protocol.transfer.packets import (
     DATAGRAM_SIZES,

@@ -22,7 +22,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from toom_protocol.errors import MalformedPacket
-from toom_protocol.transfer.frames import Frame, decode_frames, encode_frames
+from toom_protocol.transfer.frame_codec import decode_frames, encode_frames
+from toom_protocol.transfer.frames import Frame
 from toom_protocol.transfer.packets import (
     BATCH,
     HEADER,

@@ -13,6 +13,7 @@ from toom_protocol.transfer.events import (
     Verified,
     Whole,
 )
+from toom_protocol.transfer.frame_codec import encode_frames
 from toom_protocol.transfer.frames import (
     Abort,
     Accept,
@@ -25,7 +26,6 @@ from toom_protocol.transfer.frames import (
     Offer,
     Ping,
     Refuse,
-    encode_frames,
 )
 from toom_protocol.transfer.packets import LARGEST_CHUNK, MAX_NUMBER
 from toom_protocol.transfer.reasons import Reason

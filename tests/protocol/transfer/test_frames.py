@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toom_protocol.errors import MalformedPacket
+from toom_protocol.transfer.frame_codec import decode_frames, encode_frames
 from toom_protocol.transfer.frames import (
     MAX_RANGES,
     MAX_REPAIRS,
@@ -26,8 +27,6 @@ from toom_protocol.transfer.frames import (
     Refuse,
     Repair,
     Response,
-    decode_frames,
-    encode_frames,
 )
 from toom_protocol.transfer.packets import SMALLEST_CHUNK
 from toom_protocol.transfer.reasons import Reason
