@@ -31,7 +31,7 @@ TARGETS: Final = {  # sources, and the sections of SPEC.md that tell what they d
     f"{SERVER}/rooms_file.py": "S8 S13",
     **{
         f"{TRANSFER}/{stem}.py": "S11 S12"
-        for stem in ("presenter", "sending", "audience", "recovery", "chunks")
+        for stem in ("presenter", "sending", "audience", "recovery", "reordering", "chunks")
     },
 }
 LOCATING: Final = "._locate."  # the one function of the conference that UPD needs

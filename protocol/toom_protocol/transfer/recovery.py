@@ -1,81 +1,43 @@
 """Which data packets are out, which of them arrived, and which are lost (PROTOCOL 5.5).
 
-Belongs here: runs, loss detection by packets and by time, probe timeouts, samples of the delivery
-rate. Does not: how much may be sent (congestion), what a chunk holds. A run is a batch that was
-sent at once; it is split only where an acknowledgement has a gap, so no object per packet exists.
+Belongs here: loss detection by packets and by time, probe timeouts. Does not: what a run knows and
+a sample says (samples.py), how late a packet may come (reordering.py), how much may be sent
+(congestion), what a chunk holds.
 
-Source: RFC 8985 6 (time, reordering window), RFC 9002 6.1 (packets), 6.2 (probes), 7.6 (persistent
-congestion); draft-cheng-iccrg-delivery-rate-estimation (samples). RFC 8985 6.1 orders packets by
-time and then by number; here numbers ascend with time, and a run has one time for all of its
-packets, so everywhere "sent before" is "has a smaller number".
+Source: RFC 8985 6 (time), RFC 9002 6.1 (packets), 6.2 (probes), 7.6 (persistent congestion).
+RFC 8985 6.1 orders packets by time and then by number; here numbers ascend with time, and a run
+has one time for all of its packets, so everywhere "sent before" is "has a smaller number".
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from toom_protocol.transfer.frames import Range
+from toom_protocol.transfer.reordering import Reordering
+from toom_protocol.transfer.samples import Sample, SentRun
 from toom_protocol.transfer.timing import RoundTrip
 
 PACKET_THRESHOLD: Final = 3  # packets; RFC 9002 6.1.1
-MIN_REORDERING_WINDOW: Final = 0.001  # seconds; kGranularity, RFC 9002 6.1.2
-REORDERING_PERSISTS: Final = 16  # loss episodes; RFC 8985 6.2 step 4, RACK.reo_wnd_persist
 SHORTEST_RTT: Final = 1e-6  # seconds; a clock that stood still between two looks has seen none
 PERSISTENT_PROBES: Final = 3  # unanswered in a row: seven timeouts; RFC 9002 7.6.1 says three
-REMEMBERED_LOSSES: Final = 64  # runs in which a late acknowledgement is looked for
-SPURIOUS_MEMORY: Final = 1.0  # seconds
 
 
-@dataclass(slots=True)
-class SentRun:
-    """Packets sent at one time, and what the sender knew then."""
-
-    start: int  # packet numbers start <= n < end
-    end: int
-    chunk: int
-    time: float
-    delivered: int  # packets acknowledged until then
-    delivered_time: float
-    first_sent: float  # when the packet was sent whose acknowledgement was the newest then
-    limited: bool  # the sender had less to send than it was allowed to
-    single: int  # packets below this number have not been sent a second time, see `copy`
-
-    def piece(self, start: int, end: int) -> SentRun:
-        """The part of this run from `start` to `end`."""
-        chunk = self.chunk + start - self.start
-        return SentRun(
-            start, end, chunk, self.time, self.delivered,
-            self.delivered_time, self.first_sent, self.limited, self.single,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What one acknowledgement says; the congestion controller's food (PROTOCOL 5.6)."""
-
-    now: float
-    acked: int  # packets newly acknowledged
-    lost: int  # packets declared lost since the last sample
-    rate: float | None  # packets a second, None where the interval is too short to measure
-    rtt: float
-    sent_at: float  # when the newest of the acknowledged packets was sent
-    prior_delivered: int  # packets delivered when it was sent
-    delivered: int  # packets delivered now
-    in_flight: int  # packets
-    limited: bool
-    smoothed: float  # seconds, the smoothed round trip
-    lost_sent_at: float = -math.inf  # when the newest of the lost packets was sent
-    marked: int = 0  # of the acknowledged packets, those that came with a congestion mark (ECN)
-    spurious: int = 0  # packets declared lost earlier that have arrived after all
+Observer = Callable[["Recovery", SentRun, float], None]
 
 
 class Recovery:
     """The sender's book of data packets."""
 
-    def __init__(self, *, now: float) -> None:
+    def __init__(self, *, now: float, observe: Observer | None = None) -> None:
+        """Begin with nothing out.
+
+        Args:
+            observe: told of each run that is taken for lost, with this book and the time.
+        """
         self.rtt = RoundTrip()
         self.in_flight = 0
         self.delivered = 0
@@ -94,22 +56,14 @@ class Recovery:
         self._lost_unreported = self._spurious_unreported = 0
         self._lost_sent_at = -math.inf
         self._marked = 0
-        self._reordering_seen = False
-        self._reordering_steps = 1
-        self._steps_raised = -math.inf
-        self._steps_last = 0  # loss episodes until the steps are forgotten
-        self._episode_end = -1  # losses up to this number belong to one episode
-        self._declared: deque[Range] = deque(maxlen=REMEMBERED_LOSSES)
-        self._declared_time = -math.inf
+        self._reordering = Reordering()
+        self._observe = observe
 
     def afresh(self, *, now: float) -> Recovery:
         """An empty book of the same kind, for another path; what is to be sent again stays so."""
-        book = self._empty(now)
+        book = Recovery(now=now, observe=self._observe)
         book.retransmit = self.retransmit
         return book
-
-    def _empty(self, now: float) -> Recovery:
-        return Recovery(now=now)
 
     def on_sent(
         self,
@@ -184,7 +138,9 @@ class Recovery:
         """
         if not ranges:
             return None
-        self._look_for_spurious(ranges, now)
+        late = self._reordering.on_ack(ranges, self.rtt, now=now)
+        self.spurious_total += late
+        self._spurious_unreported += late
         acked, newest, largest = self._remove(ranges)
         if newest is None:
             return None
@@ -195,7 +151,7 @@ class Recovery:
         if largest > self._largest_acked:
             self._largest_acked = largest
             self.rtt.sample(rtt, ack_delay=delay)
-        rate = self._rate(newest, now)
+        rate = newest.rate(self.delivered, now)
         self._delivered_time = now
         self._first_sent = newest.time
         self.detect_losses(now=now)
@@ -219,7 +175,7 @@ class Recovery:
     def detect_losses(self, *, now: float) -> None:
         """Declare lost what the newest acknowledgement has overtaken for too long."""
         self._loss_time = None
-        patience = max(self.rtt.smoothed, self.rtt.latest) + self.reordering_window
+        patience = max(self.rtt.smoothed, self.rtt.latest) + self._reordering.window(self.rtt)
         kept = []
         while self._runs and self._runs[0].start < self._largest_acked:
             run = self._runs.popleft()
@@ -227,7 +183,7 @@ class Recovery:
                 self._declare(run, now)
                 continue
             overtaken = self._largest_acked - PACKET_THRESHOLD + 1
-            if not self._reordering_seen and run.start < overtaken:
+            if not self._reordering.seen and run.start < overtaken:
                 self._declare(run.piece(run.start, min(run.end, overtaken)), now)
                 if run.end <= overtaken:
                     continue
@@ -239,10 +195,8 @@ class Recovery:
 
     @property
     def reordering_window(self) -> float:
-        """Seconds that a packet may come late beyond a round trip; RFC 8985 6.2 step 4."""
-        quarter = 0.0 if math.isinf(self.rtt.minimum) else self.rtt.minimum / 4
-        window = min(self._reordering_steps * quarter, self.rtt.smoothed)
-        return max(window, MIN_REORDERING_WINDOW)
+        """Seconds that a packet may come late beyond a round trip."""
+        return self._reordering.window(self.rtt)
 
     def deadline(self) -> float | None:
         """When `on_timer` must be called; no probe while a loss is due (RFC 9002 6.2.1)."""
@@ -328,7 +282,7 @@ class Recovery:
                     acked += upto - cursor
                     newest, largest = run, upto - 1
                     if upto <= known:  # overtaken earlier and yet here: RFC 8985 6.2 step 3
-                        self._reordering_seen = True
+                        self._reordering.seen = True
                 cursor = upto
         runs.extendleft(reversed(survivors))
         return acked, newest, largest
@@ -339,48 +293,7 @@ class Recovery:
         self.lost_total += count
         self._lost_unreported += count
         self._lost_sent_at = max(self._lost_sent_at, run.time)
-        if run.start > self._episode_end:
-            self._episode_end = self._largest_sent
-            self._steps_last -= 1
-            if self._steps_last < 0:
-                self._reordering_steps = 1
-        self._declared.append((run.start, run.end))
-        self._declared_time = now
+        self._reordering.on_loss(run.start, run.end, newest=self._largest_sent, now=now)
         self.retransmit.append((run.chunk, count))
-
-    def _look_for_spurious(self, ranges: tuple[Range, ...], now: float) -> None:
-        """Widen the reordering window when something declared lost arrives after all."""
-        if not self._declared or now - self._declared_time > SPURIOUS_MEMORY:
-            return
-        index = len(ranges) - 1
-        late, kept = 0, []
-        for start, end in sorted(self._declared):
-            cursor = start
-            while cursor < end:
-                while index >= 0 and ranges[index][1] <= cursor:
-                    index -= 1
-                low, high = ranges[index] if index >= 0 else (end, end)
-                upto = min(high if low <= cursor else low, end)
-                if low <= cursor:
-                    late += upto - cursor
-                else:
-                    kept.append((cursor, upto))
-                cursor = upto
-        if late:
-            self._declared = deque(kept, maxlen=REMEMBERED_LOSSES)
-            self._on_spurious(late, now)
-
-    def _on_spurious(self, count: int, now: float) -> None:
-        self.spurious_total += count
-        self._spurious_unreported += count
-        self._reordering_seen = True
-        self._steps_last = REORDERING_PERSISTS
-        if now - self._steps_raised >= self.rtt.smoothed:  # once a round trip
-            self._steps_raised = now
-            self._reordering_steps += 1
-
-    def _rate(self, newest: SentRun, now: float) -> float | None:
-        interval = max(newest.time - newest.first_sent, now - newest.delivered_time)
-        if interval <= 0:
-            return None
-        return (self.delivered - newest.delivered) / interval
+        if self._observe is not None:
+            self._observe(self, run, now)

@@ -33,7 +33,8 @@ from toom_protocol.transfer.frames import (
 from toom_protocol.transfer.packets import OVERHEAD, PacketType
 from toom_protocol.transfer.presenter import Presenter
 from toom_protocol.transfer.reasons import Reason
-from toom_protocol.transfer.recovery import PERSISTENT_PROBES, Recovery, SentRun
+from toom_protocol.transfer.recovery import PERSISTENT_PROBES, Recovery
+from toom_protocol.transfer.samples import SentRun
 
 SEPARATOR: Final = "\x1e"  # RS, before each record; RFC 7464 2.2
 QLOG_VERSION: Final = "0.3"
@@ -166,7 +167,7 @@ class Trace:
 
     def recovery(self, *, now: float) -> Recovery:
         """A book of data packets that tells this trace what it takes for lost."""
-        return _ObservedRecovery(self, now=now)
+        return Recovery(now=now, observe=self._taken_for_lost)
 
     def said(
         self,
@@ -254,6 +255,16 @@ class Trace:
         )
         self._write(record * (end - start) % tuple(range(start, end)))
 
+    def _taken_for_lost(self, book: Recovery, run: SentRun, now: float) -> None:
+        patience = max(book.rtt.smoothed, book.rtt.latest) + book.reordering_window
+        if book.probes >= PERSISTENT_PROBES:
+            trigger = "pto_expired"
+        elif run.time + patience <= now:
+            trigger = "time_threshold"
+        else:
+            trigger = "reordering_threshold"
+        self.lost(run.start, run.end, trigger, now=now)
+
     def _state(self, new: str) -> None:
         change = _change(self._connection_state, new)
         self.event("connectivity:connection_state_updated", change)
@@ -283,28 +294,6 @@ class Trace:
         self._write(record * count % tuple(chain.from_iterable(values)))
         if short < size:  # the last chunk of the file
             self._write(_packet(head, short) % (packet_number + count, offset + count * size))
-
-
-class _ObservedRecovery(Recovery):
-    """The sender's book of data packets, which tells a trace what it takes for lost."""
-
-    def __init__(self, trace: Trace, *, now: float) -> None:
-        super().__init__(now=now)
-        self._trace = trace
-
-    def _empty(self, now: float) -> Recovery:
-        return _ObservedRecovery(self._trace, now=now)
-
-    def _declare(self, run: SentRun, now: float) -> None:
-        super()._declare(run, now)
-        patience = max(self.rtt.smoothed, self.rtt.latest) + self.reordering_window
-        if self.probes >= PERSISTENT_PROBES:
-            trigger = "pto_expired"
-        elif run.time + patience <= now:
-            trigger = "time_threshold"
-        else:
-            trigger = "reordering_threshold"
-        self._trace.lost(run.start, run.end, trigger, now=now)
 
 
 def _change(old: str | None, new: str) -> Json:

@@ -17,7 +17,7 @@ from toom_protocol.transfer.congestion.rate import (
     SLACK,
     Phase,
 )
-from toom_protocol.transfer.recovery import Sample
+from toom_protocol.transfer.samples import Sample
 
 RTT = 0.050
 

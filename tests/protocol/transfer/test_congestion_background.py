@@ -6,7 +6,7 @@ import pytest
 
 from toom_protocol.transfer.congestion import Background
 from toom_protocol.transfer.congestion.background import LEAST, TARGET
-from toom_protocol.transfer.recovery import Sample
+from toom_protocol.transfer.samples import Sample
 
 RTT = 0.100
 

@@ -7,7 +7,7 @@ import pytest
 from toom_protocol.transfer.congestion import Cubic
 from toom_protocol.transfer.congestion.control import MIN_WINDOW
 from toom_protocol.transfer.congestion.cubic import BETA, SCALE
-from toom_protocol.transfer.recovery import Sample
+from toom_protocol.transfer.samples import Sample
 
 RTT = 0.100
 

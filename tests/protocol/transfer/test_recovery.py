@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toom_protocol.transfer.recovery import REORDERING_PERSISTS, Recovery
+from toom_protocol.transfer.recovery import Recovery
+from toom_protocol.transfer.reordering import REORDERING_PERSISTS
 
 
 def sending(*runs: tuple[float, int, int], start: int = 0) -> Recovery:

@@ -14,7 +14,7 @@ from collections import deque
 from typing import Final
 
 from toom_protocol.transfer.congestion.control import PACING_GAIN, quantum_of
-from toom_protocol.transfer.recovery import Sample
+from toom_protocol.transfer.samples import Sample
 
 TARGET: Final = 0.060  # seconds of queueing delay; draft 4.5
 MIN_TARGET: Final = 0.005  # seconds; below it is what schedulers and radios do

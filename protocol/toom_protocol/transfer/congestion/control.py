@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final, Protocol
 
-from toom_protocol.transfer.recovery import Sample
+from toom_protocol.transfer.samples import Sample
 
 MIN_WINDOW: Final = 4  # packets; RFC 9002 7.2 says 2, and 4 keep acknowledgements coming
 MAX_QUANTUM: Final = 45  # packets sent at one time; what one segmentation-offload call would take

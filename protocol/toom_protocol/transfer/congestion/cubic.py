@@ -21,7 +21,7 @@ from toom_protocol.transfer.congestion.control import (
     quantum_of,
 )
 from toom_protocol.transfer.congestion.slowstart import SlowStart
-from toom_protocol.transfer.recovery import Sample
+from toom_protocol.transfer.samples import Sample
 
 INITIAL_WINDOW: Final = 10.0  # packets; RFC 6928 2
 SLOW_START_PACING: Final = 2.0  # times window / round trip, for a window that doubles in each

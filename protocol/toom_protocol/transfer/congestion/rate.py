@@ -14,7 +14,7 @@ from collections import deque
 from typing import Final
 
 from toom_protocol.transfer.congestion.control import MARK_CUT, MIN_WINDOW, Rounds, quantum_of
-from toom_protocol.transfer.recovery import Sample
+from toom_protocol.transfer.samples import Sample
 
 INITIAL_WINDOW: Final = 64  # packets; RFC 6928 says 10, spread over a quarter of a round trip here
 

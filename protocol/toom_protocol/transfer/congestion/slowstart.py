@@ -9,7 +9,7 @@ import math
 from typing import Final
 
 from toom_protocol.transfer.congestion.control import Rounds
-from toom_protocol.transfer.recovery import Sample
+from toom_protocol.transfer.samples import Sample
 
 MIN_RTT_THRESHOLD: Final = 0.004  # seconds
 MAX_RTT_THRESHOLD: Final = 0.016  # seconds
