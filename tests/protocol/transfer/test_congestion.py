@@ -9,14 +9,8 @@ import pytest
 
 from toom_protocol.transfer.congestion import CONTROLLERS, DEFAULT, CongestionControl, RateBased
 from toom_protocol.transfer.congestion.control import MAX_QUANTUM, MIN_QUANTUM, MIN_WINDOW
-from toom_protocol.transfer.congestion.rate import (
-    BLIND_WINDOW,
-    DEEP_WINDOW,
-    INITIAL_WINDOW,
-    PROBE_WINDOW,
-    SLACK,
-    Phase,
-)
+from toom_protocol.transfer.congestion.rate import DEEP_WINDOW, PROBE_WINDOW, SLACK, Phase
+from toom_protocol.transfer.congestion.startup import BLIND_WINDOW, INITIAL_WINDOW
 from toom_protocol.transfer.samples import Sample
 
 RTT = 0.050

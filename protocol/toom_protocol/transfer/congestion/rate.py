@@ -1,6 +1,7 @@
 """The default: send at the rate that the path delivers, and keep its queue short (PROTOCOL 5.6).
 
-Belongs here: a model of the path's rate and delay, and what follows for pacing and window.
+Belongs here: a model of the path's rate and delay, and what follows for pacing and window. Does
+not: how the rate is found at first (startup.py), which losses are congestion (losses.py).
 
 Source: the terms and phases are those of draft-ietf-ccwg-bbr 4 and 5; the figures were found by
 experiment on emulated links, and each departure says what it is for.
@@ -14,20 +15,14 @@ from collections import deque
 from typing import Final
 
 from toom_protocol.transfer.congestion.control import MARK_CUT, MIN_WINDOW, Rounds, quantum_of
+from toom_protocol.transfer.congestion.losses import RandomLoss
+from toom_protocol.transfer.congestion.startup import INITIAL_WINDOW, STARTUP_WINDOW, Startup
 from toom_protocol.transfer.samples import Sample
 
-INITIAL_WINDOW: Final = 64  # packets; RFC 6928 says 10, spread over a quarter of a round trip here
-
-BLIND_WINDOW: Final = 384  # packets; up to it startup's window grows fourfold a round, then doubles
-BLIND_GAIN: Final = 4
-TRAIN_SLOWER: Final = 0.5  # of its pace at the start; so slowly arrives what met the bottleneck
-STARTUP_WINDOW: Final = 2.0  # pipes in startup; a larger one loses that much more at its end
 STARTUP_GAIN: Final = 2.77  # draft-ietf-ccwg-bbr 5.3.1.1: 4 ln 2
 DRAIN_GAIN: Final = 0.5
 DOWN_GAIN: Final = 0.75
 SLACK: Final = 4.0  # times the root of the pipe: packets past it, see `_slack`
-GROWTH: Final = 1.25  # a round in which the rate grows less is a plateau
-PLATEAU_ROUNDS: Final = 3
 DRAIN_ROUNDS: Final = 4
 RATE_ROUNDS: Final = 6  # the bandwidth is the best rate of so many rounds …
 RATE_TIME: Final = 0.1  # … and of at least so many seconds: on a LAN one stall must not halve it
@@ -37,10 +32,6 @@ PROBE_WINDOW: Final = 0.75  # pipes during a probe: shows a queue of ours, costs
 DEEP_WINDOW: Final = 0.5  # pipes in the next one, where a probe has found another round trip …
 CHANGED: Final = 0.05  # … by such a share of it
 STANDING_QUEUE: Final = 1.5  # times the smallest round trip: loss below it is noise, not congestion
-MAX_RANDOM_LOSS: Final = 0.12  # a share; more is never put down to noise
-LOSS_MEMORY: Final = 0.9  # weight of the past per round in the mean of random loss
-CONGESTION_LOSS: Final = 0.05  # a share above random loss, with 2 sigma
-CONGESTION_PACKETS: Final = 6
 CAP_CUT: Final = 0.7
 CAP_GROWTH: Final = 1.04  # per round
 CAP_GONE: Final = 4.0  # pipes
@@ -94,14 +85,10 @@ class RateBased:
         self._round_acked = self._round_lost = self._round_marked = 0
         self._phase_round = 0
         self._phase_time = 0.0
-        self._full_rate = 0.0
-        self._plateau = 0
-        self._startup_window = float(INITIAL_WINDOW)
-        self._blind = float(BLIND_WINDOW)
-        self._train: tuple[float, int] | None = None  # the first acknowledgement: time, delivered
+        self._startup = Startup()
         self._cap = math.inf
         self._cut_lost = 0  # packets that the last cut of the cap was for
-        self._noise_lost = self._noise_sent = 0.0
+        self._random_loss = RandomLoss()
         self._lan_from = 0.0
         # What follows from the model is asked for many times between two acknowledgements.
         self._kept: tuple[float, int] | None = None
@@ -114,9 +101,7 @@ class RateBased:
     @property
     def random_loss(self) -> float:
         """The share of packets lost for no reason of ours."""
-        if not self._noise_sent:
-            return 0.0
-        return min(self._noise_lost / self._noise_sent, MAX_RANDOM_LOSS)
+        return self._random_loss.share
 
     @property
     def pipe(self) -> float:
@@ -143,15 +128,15 @@ class RateBased:
         rate = gain * self.bandwidth
         if self.phase is Phase.STARTUP:  # it never slows down, draft-ietf-ccwg-bbr 4.6.3
             return max(rate, self._initial_rate)
-        return rate / (1 - self.random_loss)
+        return rate / (1 - self._random_loss.share)
 
     def _model_window(self) -> int:
         if self.phase is Phase.STARTUP:
-            window = self._startup_window
+            window = self._startup.window
         elif self.phase is Phase.PROBE_RTT:
             window = self._probe_window * self.pipe
         else:
-            window = (self.pipe + self._slack) / (1 - self.random_loss) + 3 * self.quantum
+            window = (self.pipe + self._slack) / (1 - self._random_loss.share) + 3 * self.quantum
         if self._on_lan:  # the receiver's buffer, which the presenter knows, is the limit
             window = max(window, 1 << 16)
         return max(int(min(window, self._cap)), MIN_WINDOW)
@@ -185,8 +170,9 @@ class RateBased:
                 self._cap, self._cut_lost = math.inf, 0
         self._take_rtt(sample)
         self._take_rate(sample)
-        if self.phase is Phase.STARTUP and not self._plateau:
-            self._grow(sample)
+        if self.phase is Phase.STARTUP and not self._startup.plateau:
+            most = STARTUP_WINDOW * self.pipe + 3 * self.quantum
+            self._startup.grow(sample, self._initial_rate, self._min_rtt, most)
         if ended:
             self._end_round(sample)
         self._move_on(sample)
@@ -195,30 +181,10 @@ class RateBased:
         self._kept = None
         self._rates.clear()
         self._cap = math.inf
-        self._startup_window = float(MIN_WINDOW)
+        self._startup.begin_again()
         self._initial_rate = MIN_WINDOW / max(self._min_rtt, 0.001)
         self._min_rtt_time = -math.inf  # the next round trip is the first: no LAN until then
-        self._full_rate, self._plateau = 0.0, 0
         self.phase = Phase.STARTUP
-
-    def _grow(self, sample: Sample) -> None:
-        """Widen startup's window: fast while nothing is known, then to two pipes at most.
-
-        The first packets leave as a train. One that arrives more slowly has met the bottleneck:
-        what the path holds is known a round trip before the first sample of its rate.
-        """
-        if not sample.prior_delivered:  # of the first flight
-            if self._train is None:
-                self._train = sample.now, sample.delivered
-            elif sample.now > self._train[0]:
-                rate = (sample.delivered - self._train[1]) / (sample.now - self._train[0])
-                self._blind = BLIND_WINDOW
-                if rate < TRAIN_SLOWER * self._initial_rate:
-                    self._blind = STARTUP_WINDOW * rate * self._min_rtt
-        window, acked, blind = self._startup_window, sample.acked, self._blind
-        grown = max(window + acked, min(window + (BLIND_GAIN - 1) * acked, blind))
-        most = STARTUP_WINDOW * self.pipe + 3 * self.quantum
-        self._startup_window = max(window, min(grown, max(blind, most)))
 
     def _take_rtt(self, sample: Sample) -> None:
         # Only a strictly smaller sample renews the minimum: one that is merely near it may hold
@@ -243,10 +209,7 @@ class RateBased:
     def _end_round(self, sample: Sample) -> None:
         self._judge_loss(sample)
         if self.phase is Phase.STARTUP and not sample.limited:
-            if self.bandwidth >= self._full_rate * GROWTH:
-                self._full_rate, self._plateau = self.bandwidth, 0
-            else:
-                self._plateau += 1
+            self._startup.end_round(self.bandwidth)
         self._cap *= CAP_GROWTH
         if self._cap > CAP_GONE * self.pipe:
             self._cap = math.inf
@@ -257,12 +220,8 @@ class RateBased:
         lost = self._round_lost
         sent = max(self._round_acked + lost, 1)
         if self._rounds.shortest < STANDING_QUEUE * self._min_rtt:
-            self._noise_lost = max(LOSS_MEMORY * self._noise_lost + lost, 0.0)
-            self._noise_sent = LOSS_MEMORY * self._noise_sent + sent
-        expected = self.random_loss
-        sigma = math.sqrt(expected * (1 - expected) / sent)
-        excess = lost / sent - expected
-        if lost >= CONGESTION_PACKETS and excess > CONGESTION_LOSS + 2 * sigma:
+            self._random_loss.take(lost, sent)
+        if self._random_loss.is_exceeded(lost, sent):
             self._cut(sample, lost, CAP_CUT)
         elif self._round_marked:  # RFC 3168 5: as if a packet had been dropped
             self._cut(sample, 0, MARK_CUT)
@@ -271,7 +230,7 @@ class RateBased:
         if self._on_lan:
             self._lan_from = sample.now + LAN_BARRED
         if self.phase is Phase.STARTUP:
-            self._plateau = PLATEAU_ROUNDS
+            self._startup.end()
         elif self.phase is not Phase.DRAIN:  # what startup lost comes in there: no second penalty
             self._cap = max(factor * min(sample.in_flight + lost, self._cap), self.pipe / 2)
             self._cut_lost = lost
@@ -282,7 +241,7 @@ class RateBased:
         drained = sample.in_flight <= self.pipe
         match self.phase:
             case Phase.STARTUP:
-                if self._plateau >= PLATEAU_ROUNDS:
+                if self._startup.is_over:
                     self._probe_due = sample.now + FIRST_PROBE_ROUNDS * self._min_rtt
                     self._enter(Phase.DRAIN, sample.now)
             case Phase.DRAIN:
