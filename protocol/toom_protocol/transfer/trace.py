@@ -1,60 +1,38 @@
-"""What one end of a transfer does, as records of qlog (PROTOCOL 5.11).
+"""What one end of a transfer does, event by event (PROTOCOL 5.11).
 
-Belongs here: which events a trace has, and their bytes. Does not: files (tracing, in the client),
-when something happens (engines and shells). No key and no byte of the file comes near a record.
+Belongs here: which events a trace has, and what they tell. Does not: what frames and packets look
+like in it (qlog.py), files (tracing, in the client), when something happens (engines and shells).
 
-Source: RFC 7464 (JSON text sequences), draft-ietf-quic-qlog-main-schema (header, fields of all
-events), draft-ietf-quic-qlog-quic-events (events, with the names that they had in version 0.3 of
+Source: draft-ietf-quic-qlog-quic-events (events, with the names that they had in version 0.3 of
 qlog, since qvis knows no others).
 """
 
 from __future__ import annotations
 
 import enum
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import chain
 from typing import Final, Literal
 
+from toom_protocol.transfer import qlog
 from toom_protocol.transfer.ecn import Marking
-from toom_protocol.transfer.frames import (
-    LEAF_SIZE,
-    Abort,
-    Accept,
-    Ack,
-    Frame,
-    Leaves,
-    Offer,
-    Refuse,
-    Repair,
-    Skip,
-    Skipped,
-)
+from toom_protocol.transfer.frames import Frame
 from toom_protocol.transfer.packets import OVERHEAD, PacketType
 from toom_protocol.transfer.presenter import Presenter
+from toom_protocol.transfer.qlog import Json
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.recovery import PERSISTENT_PROBES, Recovery
 from toom_protocol.transfer.samples import SentRun
 
-SEPARATOR: Final = "\x1e"  # RS, before each record; RFC 7464 2.2
-QLOG_VERSION: Final = "0.3"
-FILE_SCHEMA: Final = "urn:ietf:params:qlog:file:sequential"
-SERIALIZATION: Final = "application/qlog+json-seq"
-EVENT_SCHEMA: Final = (
-    "urn:x-toom:events:transfer-3"  # the namespace toom, for transfers of version 3
-)
 PACKET_SENT: Final = "transport:packet_sent"
 PACKET_RECEIVED: Final = "transport:packet_received"
 METRICS_INTERVAL: Final = 0.001  # seconds between two records of the round trip and the window
 
 Role = Literal["presenter", "audience"]
 Address = tuple[str, int]
-Json = Mapping[str, object]
 
 # The handshake's packets are named as those of QUIC that do the same.
 _TYPES: Final = {PacketType.HELLO: "initial", PacketType.WELCOME: "handshake"}
-_VANTAGE: Final = {"presenter": "client", "audience": "server"}  # who begins is qlog's client
-_to_json: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class Trace:
@@ -83,35 +61,11 @@ class Trace:
             peer: the other end's user name.
             began: the date and time in RFC 3339.
         """
-        named = f"{connection:07x}"
-        trace = {
-            "title": f"{role} {named}",
-            "common_fields": {
-                "group_id": named,
-                "protocol_type": ["TOOM"],
-                "time_format": "relative_to_epoch",
-                "reference_time": {
-                    "clock_type": "monotonic",
-                    "epoch": "unknown",
-                    "wall_clock_time": began,
-                },
-            },
-            "vantage_point": {"name": f"{role}, peer {peer}", "type": _VANTAGE[role]},
-            "event_schemas": [EVENT_SCHEMA],
-        }
-        content = {
-            "qlog_version": QLOG_VERSION,
-            "qlog_format": "JSON-SEQ",
-            "file_schema": FILE_SCHEMA,
-            "serialization_format": SERIALIZATION,
-            "title": "Toom transfer",
-            "trace": trace,
-        }
-        self._write(f"{SEPARATOR}{_to_json(content)}\n")
+        self._write(qlog.header(connection, role, peer, began))
 
     def event(self, name: str, data: Json, *, now: float | None = None) -> None:
         """Note an event; without `now` it happens at the time of the one before."""
-        self._write(f"{self._head(name, now)}{_to_json(data)}}}\n")
+        self._write(f"{self._head(name, now)}{qlog.to_json(data)}}}\n")
 
     def started(self, local: Address, remote: Address | None) -> None:
         """The first hello leaves, or has come."""
@@ -214,7 +168,7 @@ class Trace:
         length: int,
         now: float,
     ) -> None:
-        said = ",".join(_frame(frame) for frame in frames)
+        said = ",".join(qlog.frame_of(frame) for frame in frames)
         self._write(
             f'{self._head(name, now)}{{"header":{{"packet_type":"{_TYPES.get(kind, "1RTT")}",'
             f'"packet_number":{packet_number}}},"raw":{{"length":{length}}},"frames":[{said}]}}}}\n'
@@ -274,7 +228,7 @@ class Trace:
         """What stands before an event's data; times never go back."""
         if now is not None:
             self._latest = max(self._latest, (now - self._begun) * 1e3)
-        return f'{SEPARATOR}{{"time":{self._latest:.3f},"name":"{name}","data":'
+        return f'{qlog.SEPARATOR}{{"time":{self._latest:.3f},"name":"{name}","data":'
 
     def _data(
         self, name: str, packet_number: int, chunk: int, count: int, length: int, now: float
@@ -284,7 +238,7 @@ class Trace:
         short = length - (count - 1) * size
         if short < size:
             count -= 1
-        record = _packet(head, size)
+        record = qlog.data_packet(head, size)
         offset = chunk * size
         values = zip(
             range(packet_number, packet_number + count),
@@ -293,53 +247,10 @@ class Trace:
         )
         self._write(record * count % tuple(chain.from_iterable(values)))
         if short < size:  # the last chunk of the file
-            self._write(_packet(head, short) % (packet_number + count, offset + count * size))
+            self._write(
+                qlog.data_packet(head, short) % (packet_number + count, offset + count * size)
+            )
 
 
 def _change(old: str | None, new: str) -> Json:
     return {"new": new} if old is None else {"old": old, "new": new}
-
-
-def _packet(head: str, size: int) -> str:
-    """A record of one data packet, with places for its number and its offset in the file."""
-    return (
-        f'{head}{{"header":{{"packet_type":"1RTT","packet_number":%d}},'
-        f'"raw":{{"length":{size + OVERHEAD}}},'
-        f'"frames":[{{"frame_type":"stream","stream_id":0,"offset":%d,"length":{size}}}]}}}}\n'
-    )
-
-
-def _frame(frame: Frame) -> str:
-    """A frame in JSON, but for digests, which nobody needs to see."""
-    kind = type(frame).__name__.lower()
-    match frame:
-        case Ack(delay, credit, _, ranges, leaves, marked):
-            ce = f',"ce":{marked}' if marked else ""
-            acked = ",".join([f"[{start},{end - 1}]" for start, end in ranges])
-            return (
-                f'{{"frame_type":"ack","ack_delay":{delay * 1e3:.3f},"acked_ranges":[{acked}],'
-                f'"credit":{credit},"leaves":{leaves}{ce}}}'
-            )
-        case Offer(size, filename):
-            return _to_json({"frame_type": kind, "size": size, "file_name": filename})
-        case Accept():
-            return _to_json(
-                {
-                    "frame_type": kind,
-                    "chunk_size": frame.chunk_size,
-                    "credit": frame.credit,
-                    "receive_buffer": frame.receive_buffer,
-                    "blocks": frame.blocks,
-                }
-            )
-        case Refuse(reason) | Abort(reason):
-            return _to_json({"frame_type": kind, "reason": reason.name.lower()})
-        case Leaves(first, leaves):
-            count = len(leaves) // LEAF_SIZE
-            return _to_json({"frame_type": kind, "first": first, "count": count})
-        case Repair(damaged):
-            return _to_json({"frame_type": kind, "blocks": [block for block, _ in damaged]})
-        case Skip(blocks) | Skipped(blocks):
-            return _to_json({"frame_type": kind, "blocks": blocks})
-        case _:
-            return f'{{"frame_type":"{kind}"}}'
