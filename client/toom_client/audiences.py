@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from toom_client.listening import Listening
     from toom_client.roster import Transfer
 
-MAX_FROM_ONE: Final = 256  # transfers announced for one presenter at a time; 30 s of a UPD a tenth
+# Announced by one presenter and not begun: more than a server lets one user announce in the 30 s
+# for which an announcement stands (PROTOCOL 2.5).
+MAX_FROM_ONE: Final = 600
 
 
 class Audiences:
@@ -31,9 +33,9 @@ class Audiences:
     def add(self, newest: Listening) -> Listening | None:
         """Take one more; of too many from one presenter give the oldest that never began."""
         self._all.append(newest)
-        same = [other for other in self._all if other.presenter == newest.presenter]
-        idle = [other for other in same if other.expecting]
-        return idle[0] if len(same) > MAX_FROM_ONE and idle else None
+        name = newest.presenter
+        idle = [other for other in self._all if other.expecting and other.presenter == name]
+        return idle[0] if len(idle) > MAX_FROM_ONE else None
 
     def remove(self, transfer: Transfer) -> None:
         """Let go of a transfer, if it is one of them."""

@@ -107,7 +107,7 @@ class BlockStore:
         except FileFault as fault:
             self._engine.abort(fault.reason, now=now)
 
-    def resume(self, blocks: int, *, now: float) -> None:
+    def resume(self, blocks: int) -> None:
         """Go on behind so many blocks of an earlier try."""
         if self._file is None:
             return
@@ -116,10 +116,7 @@ class BlockStore:
             self.tree.put(block, self._file.leaves[at : at + LEAF_SIZE])
         self._noted = blocks
         if not blocks:
-            try:
-                self._file.begin_anew()
-            except FileFault as fault:
-                self._engine.abort(fault.reason, now=now)
+            self._file.begin_anew()
 
     def end(self) -> None:
         """Write no more; who has opened the file closes it."""

@@ -46,7 +46,7 @@ class IncomingFile:
         self._unfinished: Path | None = None
         self._record: Record | None = None
         self._whole = 0  # bytes from the first one on that are here for sure
-        self._keeps = False  # what is unfinished stays for another try
+        self._keeps = False  # what is unfinished stays for another try, if it is of use
         self._discarded = False
         self._working = False  # a worker uses the descriptor: it closes it, nobody else
         self._lock = threading.Lock()
@@ -90,30 +90,16 @@ class IncomingFile:
         return min(blocks * BATCH * self._chunk_size, self._size)
 
     def note(self, leaf: bytes) -> None:
-        """The next block from the first one on is here: another try need not fetch it again.
-
-        Raises:
-            FileFault: NO_SPACE, CANNOT_WRITE.
-        """
+        """The next block from the first one on is here: another try need not fetch it again."""
         self._whole = min(self._whole + BATCH * self._chunk_size, self._size)
         if self._record is not None:
-            try:
-                self._record.note(leaf)
-            except OSError as error:
-                raise FileFault(_reason(error)) from error
+            self._record.note(leaf)
 
     def begin_anew(self) -> None:
-        """What an earlier try has left is of another file.
-
-        Raises:
-            FileFault: NO_SPACE, CANNOT_WRITE.
-        """
+        """What an earlier try has left is of another file."""
         self.leaves, self._whole = b"", 0
         if self._record is not None:
-            try:
-                self._record.restart()
-            except OSError as error:
-                raise FileFault(_reason(error)) from error
+            self._record.restart()
 
     def write(self, content: memoryview, offset: int) -> None:
         """Write at `offset`.
@@ -166,7 +152,7 @@ class IncomingFile:
         """
         with self._lock:
             self._discarded = True
-            self._keeps = keep and self._whole > 0 and self._record is not None
+            self._keeps = keep
             if not self._working:
                 self._clean_up()
 
@@ -199,11 +185,13 @@ class IncomingFile:
         unfinished, self._unfinished = self._unfinished, None
         descriptor, self._descriptor = self._descriptor, -1
         record, self._record = self._record, None
+        # Asked now: a worker may have been looking still how much is of use.
+        keeps = self._keeps and unfinished is not None and self._whole > 0 and record is not None
         with suppress(OSError):
             if record is not None:
-                record.close() if self._keeps and unfinished is not None else record.remove()
+                record.close() if keeps else record.remove()
         with suppress(OSError):
-            if unfinished is not None and self._keeps:
+            if unfinished is not None and keeps:
                 os.ftruncate(descriptor, self._whole)  # the rest of the room is given back
             elif unfinished is not None:
                 unfinished.unlink()

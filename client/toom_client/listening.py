@@ -185,7 +185,7 @@ class Listening:
                 case told.Offered(offer):
                     self._open(offer)
                 case told.Resumed(blocks):
-                    self.blocks.resume(blocks, now=self._clock())
+                    self.blocks.resume(blocks)
                 case told.Whole():
                     self._engine.digested(self.blocks.tree.root(), now=self._clock())
                 case told.Verified():

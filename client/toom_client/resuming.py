@@ -1,7 +1,7 @@
 """What is known of an unfinished file, so that another try can go on behind it (PROTOCOL 5.7).
 
 Belongs here: the record beside the unfinished file, and what of both is still so. Does not: the
-file itself (files), asking the presenter (the engines).
+file itself (incoming), asking the presenter (the engines).
 
 A record is a line of JSON that says of which file, then the leaves of its first blocks. Neither it
 nor the data is ever synced: each leaf is compared with the data before it is believed.
@@ -41,6 +41,7 @@ class Record:
         self._block = BATCH * chunk_size
         self._descriptor = -1
         self._pending = bytearray()
+        self._refused = False  # the disk takes no more of it: another try will know less
 
     def load(self, data: int) -> bytes:
         """Give the leaves that the data has still, and open the record for more.
@@ -61,22 +62,16 @@ class Record:
         return leaves
 
     def restart(self, leaves: bytes = b"") -> None:
-        """Write it anew, with these leaves.
-
-        Raises:
-            OSError: the disk refuses.
-        """
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, self._head + leaves, 0)
-        os.lseek(self._descriptor, 0, os.SEEK_END)
+        """Write it anew, with these leaves, as far as the disk takes it."""
+        self._refused = False
         self._pending.clear()
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self._write(self._head + leaves)
 
     def note(self, leaf: bytes) -> None:
-        """Add the leaf of the next block; it is written with the ones after it.
-
-        Raises:
-            OSError: the disk refuses.
-        """
+        """Add the leaf of the next block; it is written with the ones after it."""
         self._pending += leaf
         if len(self._pending) >= FLUSH_EVERY * LEAF_SIZE:
             self._flush()
@@ -85,8 +80,7 @@ class Record:
         """Write what is pending, as far as the disk takes it, and let go."""
         if self._descriptor < 0:
             return
-        with suppress(OSError):  # fewer blocks are known next time
-            self._flush()
+        self._flush()
         os.close(self._descriptor)
         self._descriptor = -1
 
@@ -97,8 +91,17 @@ class Record:
         self._path.unlink(missing_ok=True)
 
     def _flush(self) -> None:
-        os.write(self._descriptor, self._pending)
+        self._write(self._pending)
         self._pending.clear()
+
+    def _write(self, content: bytes | bytearray) -> None:
+        """Write on; the record only saves time, so a full disk ends it and not the transfer."""
+        if self._refused:
+            return
+        try:
+            self._refused = os.write(self._descriptor, content) != len(content)
+        except OSError:
+            self._refused = True
 
     def _still_so(self, data: int, leaves: bytes) -> bytes:
         """Give the leaves up to the first block that the data does not have."""

@@ -5,7 +5,7 @@ A token bucket in the form of the virtual scheduling algorithm (ITU-T I.371): on
 
 from typing import Final
 
-AT_ONCE: Final = 256  # as many as a client expects of one presenter; PROTOCOL 5.7
+AT_ONCE: Final = 256  # with those of 30 s below what a client expects of one user; PROTOCOL 5.7
 EVERY: Final = 0.1  # seconds for each further one: nobody types faster
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from toom_client.files import (
     sweep,
 )
 from toom_client.incoming import IncomingFile
+from toom_client.resuming import Record
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.tree import leaf_of
 
@@ -305,6 +307,48 @@ def test_another_try_needs_no_more_room_than_what_is_missing(small_disk: Path) -
     file = prepared(small_disk, len(content))
     assert len(file.leaves) == 1500 * 32
     file.discard()
+
+
+def test_a_full_disk_ends_the_record_and_not_the_transfer(small_disk: Path) -> None:
+    """The room for the file is taken; what is known of it only saves time."""
+    content = random.Random(7).randbytes(450 * 1800)
+    file = prepared(small_disk, len(content))
+    with suppress(OSError), (small_disk / "full").open("wb", buffering=0) as other:
+        while True:
+            other.write(bytes(4096))
+    for block in range(1800):
+        part = content[block * 450 : (block + 1) * 450]
+        file.write(memoryview(part), block * 450)
+        file.note(leaf_of(part))
+    file.discard(keep=True)
+    again = prepared(small_disk, len(content))
+    assert again.leaves == b"".join(
+        leaf_of(content[at : at + 450]) for at in range(0, len(again.leaves) // 32 * 450, 450)
+    )
+    again.write(memoryview(content), 0)
+    again.commit()
+    again.discard()
+    assert (small_disk / "Yoda_a.mp4").read_bytes() == content
+
+
+def test_who_leaves_while_it_is_looked_at_finds_it_another_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large file takes a while to compare with its leaves."""
+    left_behind(tmp_path, CONTENT, 20)
+    file = IncomingFile(tmp_path, "Yoda_a.mp4", len(CONTENT), CHUNK)
+    load = Record.load
+
+    def leave(record: Record, data: int) -> bytes:
+        file.discard(keep=True)
+        return load(record, data)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Record, "load", leave)
+        file.prepare()
+    again = prepared(tmp_path, len(CONTENT))
+    assert len(again.leaves) == 20 * 32
+    again.discard()
 
 
 def test_what_is_older_than_a_day_is_not_gone_on_with(tmp_path: Path) -> None:
