@@ -40,7 +40,7 @@ class Claims:
         """Do a turn's share of the work."""
         if self.resumable is not None:
             self._compare(self.resumable, trace, now)
-        while self.disputed:
+        for _ in range(min(len(self.disputed), CHECKED_PER_TURN)):
             self._look_again(self.disputed.popleft(), now)
 
     def _compare(self, claim: Resumable, trace: TraceFile | None, now: float) -> None:

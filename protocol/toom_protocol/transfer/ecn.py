@@ -11,9 +11,7 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-TESTED: Final = (
-    64  # packets that were acknowledged; with all of them marked the path marks anything
-)
+TESTED: Final = 64  # acknowledged packets; with all of them marked the path marks anything
 SILENT_PROBES: Final = 2  # unanswered in a row: it may be the marks that do not pass
 
 
