@@ -230,9 +230,8 @@ class Presenter:
             return self._poll_offer(now)
         if self.phase is Phase.RESUMING:
             return self._poll_skip(now)
-        if (
-            self._speaker.next_number > MAX_NUMBER - 1024
-        ):  # a number never comes twice (PROTOCOL 5.1)
+        # A number never comes twice (PROTOCOL 5.1).
+        if self._speaker.next_number > MAX_NUMBER - 1024:
             self.abort(Reason.TOO_LARGE, now=now)
             return []
         return self._poll_data(now)
