@@ -5,11 +5,11 @@ splits strings.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from toom_protocol.errors import MalformedFrame, MisuseError
-from toom_protocol.forms import FIELD, FORMS, MAX_INTEGER_BYTES, as_integer, as_text, empty
+from toom_protocol.forms import FIELD, FORMS, MAX_INTEGER_BYTES, Form, as_integer, empty
 from toom_protocol.messages import VERSION, Broadcast, Message, RoomMessage, Unknown
 
 PREFACE: Final = b"TOOM" + bytes([VERSION])  # first bytes of either side; PROTOCOL 2.1
@@ -19,6 +19,8 @@ MAX_FIELD: Final = 0xFFFF  # bytes; a field's length is a 16-bit number
 _HEADER: Final = struct.Struct("!IBI")  # length of what follows it, kind, request id
 _AFTER_LENGTH: Final = _HEADER.size - 4
 _SAID: Final = struct.Struct("!IBIBH")  # the header and the head of the first field
+_BROADCAST: Final = Broadcast.KIND
+_ROOM_MESSAGE: Final = RoomMessage.KIND
 # What comes most often gets its slots filled directly (forms.py).
 _put_text: Final = vars(Broadcast)["text"].__set__
 _put_room_id: Final = vars(RoomMessage)["room_id"].__set__
@@ -33,30 +35,36 @@ Frame = tuple[int, Message | Unknown]
 class Decoder:
     """Turns a stream of bytes into frames, however the stream is cut."""
 
-    __slots__ = ("_greeted", "_rest", "_wanted", "failure")
+    __slots__ = ("_forms", "_greeted", "_rest", "_wanted", "failure")
 
-    def __init__(self) -> None:
+    def __init__(self, forms: Mapping[int, Form] = FORMS) -> None:
+        """Begin with the preface.
+
+        Args:
+            forms: what the peer may send, by kind; all else is `Unknown`.
+        """
+        self._forms = forms
         self._rest = bytearray()  # what has come and is not decoded yet
         self._wanted = len(PREFACE)  # bytes that the rest needs before there is anything to decode
         self._greeted = False
         self.failure: MalformedFrame | None = None
 
-    def receive(self, data: bytes, *, limit: int | None = None) -> list[Frame]:
+    def receive(self, data: bytes, limit: int | None = None) -> list[Frame]:
         """Take bytes; give back the frames that are complete now, at most `limit` of them.
 
         The rest is kept; `receive(b"")` asks for it.
         When the peer breaks the protocol, the frames before the fault are given back, `failure`
         is set, and whatever comes after it is ignored.
         """
+        found: list[Frame] = []
         if self.failure is not None:
-            return []
+            return found
         if self._rest:  # the usual case is that whole frames come, and nothing is copied
             self._rest += data
             if len(self._rest) < self._wanted and self._greeted:
-                return []
+                return found
             data = bytes(self._rest)
             self._rest.clear()
-        found: list[Frame] = []
         offset = 0
         try:
             if not self._greeted:
@@ -65,6 +73,8 @@ class Decoder:
                 offset = self._take_frames(data, offset, found, limit)
         except MalformedFrame as exc:
             self.failure = exc
+        except UnicodeDecodeError:
+            self.failure = MalformedFrame("text that is no UTF-8")
         else:
             if offset < len(data):
                 self._rest += memoryview(data)[offset:]
@@ -85,22 +95,24 @@ class Decoder:
     def _take_frames(self, data: bytes, offset: int, found: list[Frame], limit: int | None) -> int:
         """Decode whole frames from an offset on; give the offset behind the last one."""
         size = len(data)
-        self._wanted = 0
-        while len(found) != limit:
+        while offset < size and len(found) != limit:
+            self._wanted = 0
             if size - offset >= _SAID.size:  # what is said comes most often
                 length, kind, request_id, number, first = _SAID.unpack_from(data, offset)
-                end = offset + 4 + length
-                said: Broadcast | RoomMessage | None = None
-                if number == 1 and end <= size:
-                    if kind == Broadcast.KIND:
-                        said = _broadcast(data, offset + _SAID.size, first, end)
-                    elif kind == RoomMessage.KIND:
-                        said = _room_message(data, offset + _SAID.size, first, end)
-                if said is not None:
+                start, end = offset + _SAID.size, offset + 4 + length
+                if kind == _BROADCAST and number == 1 and start + first == end <= size:
+                    said = empty(Broadcast)
+                    _put_text(said, data[start:end].decode())
                     found.append((request_id, said))
                     offset = end
                     continue
-            if size - offset < _HEADER.size:
+                if kind == _ROOM_MESSAGE and number == 1 and end <= size:
+                    spoken = _room_message(data, start, first, end)
+                    if spoken is not None:
+                        found.append((request_id, spoken))
+                        offset = end
+                        continue
+            elif size - offset < _HEADER.size:
                 self._wanted = _HEADER.size
                 break
             length, kind, request_id = _HEADER.unpack_from(data, offset)
@@ -110,22 +122,13 @@ class Decoder:
             if size < end:
                 self._wanted = end - offset
                 break
-            form = FORMS.get(kind)
+            form = self._forms.get(kind)
             start = offset + _HEADER.size
             found.append(
                 (request_id, Unknown(kind) if form is None else form.decode(data, start, end))
             )
             offset = end
         return offset
-
-
-def _broadcast(data: bytes, start: int, length: int, end: int) -> Broadcast | None:
-    """Read one in its usual form: the text alone; None: it has another."""
-    if start + length != end:
-        return None
-    message = empty(Broadcast)
-    _put_text(message, as_text(data[start:end]))
-    return message
 
 
 def _room_message(data: bytes, start: int, length: int, end: int) -> RoomMessage | None:
@@ -136,7 +139,7 @@ def _room_message(data: bytes, start: int, length: int, end: int) -> RoomMessage
         return None
     message = empty(RoomMessage)
     _put_room_id(message, as_integer(data[start:head]))
-    _put_room_text(message, as_text(data[text:end]))
+    _put_room_text(message, data[text:end].decode())
     return message
 
 
@@ -151,6 +154,11 @@ def encode(request_id: int, message: Message) -> bytes:
     if length > MAX_FRAME:
         raise MisuseError(f"a frame of {length} bytes")
     return _HEADER.pack(length, message.KIND, request_id) + body
+
+
+def request_id_of(frame: bytes) -> int:
+    """Give the request id of a frame that `encode` has made."""
+    return int(_HEADER.unpack_from(frame)[2])
 
 
 def encode_numbered(kind: type[Message], *rest: str | int) -> Callable[[int, int], bytes]:

@@ -1,43 +1,31 @@
-"""Who is in the conference, which rooms there are, and what may be said.
+"""Who is in the conference, and which rooms there are.
 
-Belongs here: every rule about users, rooms and messages. Does not: sockets, files, clocks,
-randomness (they come in as arguments), wording for clients (they get values).
+Belongs here: every rule about users and rooms. Does not: what is said (talk.py); sockets, files,
+clocks, randomness (they come in as arguments); wording for clients (they get values).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, assert_never
 
 from toom_protocol import messages as m
 from toom_protocol.errors import MalformedMark, MalformedTimestamp
 from toom_protocol.lines import ActiveUser
 from toom_protocol.marks import parse_marks
-from toom_protocol.texts import fault_of_message
 from toom_protocol.timestamps import format_timestamp, parse_timestamp
 from toom_server.accounts import Accounts
 from toom_server.doorkeeper import Doorkeeper
-from toom_server.entries import BROADCASTS, Entry, History, OriginEntry, PostEntry, RoomEntry
+from toom_server.entries import BROADCASTS, History, OriginEntry, RoomEntry
 from toom_server.outcomes import FollowPlan, Instant, Outcome, ReadPlan, Session
 from toom_server.reception import Reception
 from toom_server.rooms import Rooms
 from toom_server.roster import Roster
 from toom_server.sessions import Sessions
+from toom_server.tails import Additions
+from toom_server.talk import Talk
 
 LINES_PER_PART = 24 * 1024  # bytes of an answer in one frame; far below codec.MAX_FIELD
 MAX_NAMES: Final = 120 * 1024  # bytes of the names of SRB: an answer that repeats them fits a frame
 FIELD_HEAD: Final = 3  # bytes before each name on the wire; PROTOCOL 2.2
-
-
-_new: Final = tuple.__new__  # three times quicker than a named tuple's own
-
-
-@dataclass(slots=True)
-class _End:
-    """Where a log goes on."""
-
-    number: int = 0
-    at: datetime = datetime.min
 
 
 NewTicket = Callable[[], tuple[int, bytes]]  # a number of 32 bits and a secret key of 32 bytes
@@ -62,7 +50,8 @@ class Conference:
             self._roster, accounts, Doorkeeper(attempts, accounts), sessions
         )
         self._rooms = Rooms(history.rooms, history.next_room_id)
-        self._ends = {log: _End(last.number, last.at) for log, last in history.last.items()}
+        self.talk = Talk(history.last, self._rooms)
+        """What is said."""
         self._new_ticket = new_ticket
 
     # --- who is in ----------------------------------------------------------------------------
@@ -112,57 +101,28 @@ class Conference:
 
     # --- requests -----------------------------------------------------------------------------
 
-    def handle(
-        self, session: Session, request_id: int, request: m.Request, at: Instant
-    ) -> Outcome | PostEntry:
-        """Decide about one request; the state has changed when this returns.
+    def handle(self, session: Session, request: m.Request | m.Unknown, at: Instant) -> Outcome:
+        """Decide about one request that is no message of somebody who is in.
 
-        When what it returns cannot be kept, call `undo` with the entries.
-
-        Returns:
-            What follows; of a message that was accepted only itself: outcomes.py says what follows.
+        The state has changed when this returns; when it cannot be kept, call `undo`.
         """
-        # Messages first: there are more of them than of all else.
-        if isinstance(request, m.Broadcast):
-            log = BROADCASTS
-        elif isinstance(request, m.RoomMessage):
-            log = request.room_id
-        else:
-            return self._handle_other(session, request_id, request, at)
-        username = session.username
-        if username is None:
-            return Outcome((m.Refused("Log in first."),))
-        if isinstance(request, m.RoomMessage) and (fault := self._rooms.fault_of(username, log)):
-            return Outcome((m.RoomMessageRefused(fault),))
-        if complaint := fault_of_message(request.text):
-            return Outcome((m.Refused(complaint),))
-        end = self._ends.get(log)
-        if end is None:
-            end = self._ends[log] = _End()
-        end.number += 1
-        if end.at < at.local:  # neither number nor time ever goes backwards in a log (SPEC S4)
-            end.at = at.local
-        return _new(PostEntry, (log, end.number, end.at, username, request.text, request_id))
-
-    def _handle_other(
-        self, session: Session, request_id: int, request: m.Request, at: Instant
-    ) -> Outcome:
         if isinstance(request, m.Ping):
             return Outcome((m.Pong(),))
+        if isinstance(request, m.Unknown):
+            return Outcome((m.Unsupported(request.kind),))
         if isinstance(request, m.LogIn):
             return self._reception.log_in(session, request, at)
         if isinstance(request, m.Resume):
             return self._reception.resume(session, request, at)
         if session.username is None:
             return Outcome((m.Refused("Log in first."),))
-        return self._command(session, session.username, request_id, request, at)
+        return self._command(session, session.username, request, at)
 
-    def undo(self, entries: list[Entry]) -> None:
-        """Take back entries that could not be kept: their numbers are free again (SPEC S13)."""
-        for entry in reversed(entries):
+    def undo(self, additions: Additions) -> None:
+        """Take back what could not be kept: its numbers are free again (SPEC S13)."""
+        self.talk.undo(additions.tails)
+        for entry in reversed(additions.entries):
             match entry:
-                case PostEntry(log=log, number=number):
-                    self._ends[log].number = number - 1
                 case RoomEntry(room_id, members):
                     self._rooms.take_back(room_id, members)
                 case OriginEntry():
@@ -172,9 +132,7 @@ class Conference:
 
     # --- commands -----------------------------------------------------------------------------
 
-    def _command(
-        self, session: Session, username: str, request_id: int, request: m.Request, at: Instant
-    ) -> Outcome:
+    def _command(self, session: Session, username: str, request: m.Request, at: Instant) -> Outcome:
         stamp = format_timestamp(at.local)
         match request:
             case m.LogOut():
@@ -182,7 +140,7 @@ class Conference:
             case m.ListActive():
                 return self._list_active(username, stamp)
             case m.BuildRoom(usernames):
-                return self._build_room(username, request_id, usernames, stamp)
+                return self._build_room(username, usernames, stamp)
             case m.ReadMessages(choice, since):
                 return self._read_messages(username, choice, since, stamp)
             case m.Locate(audience):
@@ -192,7 +150,7 @@ class Conference:
             case m.Follow(marks, rest):
                 return self._follow(username, marks, rest)
             case m.LogIn() | m.Resume() | m.Ping() | m.Broadcast() | m.RoomMessage():
-                raise AssertionError("answered before")
+                raise AssertionError("answered before, or said")
             case _:
                 assert_never(request)
 
@@ -209,9 +167,7 @@ class Conference:
         count = len(self._roster) - 1
         return Outcome(tuple(replies), console=f"{username} asked ATU: {count} others, at {stamp}.")
 
-    def _build_room(
-        self, username: str, request_id: int, usernames: tuple[str, ...], stamp: str
-    ) -> Outcome:
+    def _build_room(self, username: str, usernames: tuple[str, ...], stamp: str) -> Outcome:
         """SRB: all faults of the names first, then the twin, then the room (SPEC S8)."""
         names = tuple(dict.fromkeys(usernames))
         if sum(len(name.encode()) + FIELD_HEAD for name in names) > MAX_NAMES:
@@ -228,7 +184,7 @@ class Conference:
         room_id = self._rooms.build(members)
         return Outcome(
             (m.RoomBuilt(room_id, members),),
-            (RoomEntry(room_id, members, username, request_id),),
+            (RoomEntry(room_id, members),),
             console=f"{username} built SRB room {room_id} for {', '.join(members)} at {stamp}.",
         )
 

@@ -7,7 +7,8 @@ from logging import INFO, WARNING
 from typing import TYPE_CHECKING, Final, cast, get_args
 
 from toom_protocol.codec import PREFACE, Decoder, encode
-from toom_protocol.messages import Cause, Message, Notice, Request, SentAway, Unknown, Unsupported
+from toom_protocol.forms import FORMS
+from toom_protocol.messages import Cause, Message, Notice, Request, SentAway, Unknown
 from toom_server.events import tell
 from toom_server.outcomes import Session
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 MAX_UNREAD: Final = 1 << 20  # bytes that wait for a client before notices are too much; 10,000 each
 MAX_UNANSWERED: Final = 64  # requests of one client that may wait; then reading pauses
 REFUSED: Final = {Cause.FULL: "full", Cause.TOO_MANY: "too-many"}  # events
-REQUESTS: Final = frozenset(get_args(Request))
+REQUESTS: Final = {kind.KIND: FORMS[kind.KIND] for kind in get_args(Request)}  # all else is unknown
 FEED: Final = 0  # the request id of notices; PROTOCOL 2.2
 STREAM_TURN: Final = 8  # parts of a long answer that are written before others have a turn
 
@@ -47,7 +48,7 @@ class Connection(asyncio.Protocol):
         self._hub = hub
         self._admitted = admitted
         self.is_made = False  # from then on it gives its place back by itself
-        self._decoder = Decoder()
+        self._decoder = Decoder(REQUESTS)
         self._unanswered = 0
         self._full = False  # the kernel takes no more; asyncio told us
         self._reading = True
@@ -78,16 +79,11 @@ class Connection(asyncio.Protocol):
         """Decode no more than may wait, so that a client that sends fast fills no batch."""
         self._last_progress = time.monotonic()
         room = 0 if self._full else MAX_UNANSWERED - self._unanswered
-        frames = self._decoder.receive(data, limit=room)
+        frames = self._decoder.receive(data, room)
         self._undecoded = len(frames) == room
-        for request_id, message in frames:
-            if type(message) not in REQUESTS:
-                kind = message.kind if isinstance(message, Unknown) else message.KIND
-                self.send(request_id, Unsupported(kind))
-                frames = [each for each in frames if type(each[1]) in REQUESTS]
         if frames:
             self._unanswered += len(frames)
-            self._hub.submit(self, cast(list[tuple[int, Request]], frames))
+            self._hub.submit(self, cast(list[tuple[int, Request | Unknown]], frames))
         if self._decoder.failure is not None:
             tell(WARNING, "malformed", peer=self._name, why=self._decoder.failure)
             self._transport.abort()

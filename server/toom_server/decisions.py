@@ -1,27 +1,38 @@
-"""What is decided in one turn: the requests of a batch, connection by connection (PROTOCOL 3.6).
+"""What is decided in one turn: the requests of a batch, in order of arrival (PROTOCOL 3.6).
 
 Belongs here: in which order the conference is asked, and what is not asked again. Does not: when a
 turn is (hub.py), what is decided (conference.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from toom_protocol.messages import Locate, NotStored, Ping, Request
+from toom_protocol.messages import (
+    Broadcast,
+    BuildRoom,
+    Locate,
+    NotStored,
+    Ping,
+    Request,
+    RoomMessage,
+    Unknown,
+)
 from toom_server.conference import Conference
 from toom_server.connection import Connection
-from toom_server.entries import Entry, OriginEntry, PostEntry
+from toom_server.entries import BROADCASTS, OriginEntry
 from toom_server.observer import Observer
-from toom_server.outcomes import Instant, Outcome, outcome_of
+from toom_server.outcomes import Instant, Outcome
 from toom_server.pace import Pace
-from toom_server.replies import REPEATABLE
+from toom_server.replies import DONE, REPEATABLE
+from toom_server.tails import Additions
+from toom_server.talk import SAYINGS, Said
 
-# Requests of one connection with their numbers, in order; None: the connection is gone.
-Requests = Sequence[tuple[int, Request | None]]
+# A request with its number; None: the connection is gone.
+Arrival = tuple[Connection, int, Request | Unknown | None]
 # Connections whose password is being proved, whose coming or going is being written down, or who
 # ask too often where others are; and what they have sent since.
-Held = dict[Connection, list[tuple[int, Request]]]
+Held = dict[Connection, list[tuple[int, Request | Unknown]]]
 
 
 class Decided(NamedTuple):
@@ -44,11 +55,12 @@ class Batch:
     """What is decided in one turn, and becomes known at once.
 
     Attributes:
-        decided: by connection: messages that follow each other, or something else.
+        decided: in order; most are messages that were accepted.
+        additions: of all of it.
     """
 
-    decided: list[tuple[Connection, list[PostEntry] | Decided]] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    decided: list[tuple[Connection, Said | Decided]] = field(default_factory=list)
+    additions: Additions = field(default_factory=Additions)
 
 
 class Decisions:
@@ -63,51 +75,60 @@ class Decisions:
             release_in: is to end the holding of a connection in so many seconds.
         """
         self._conference = conference
+        self._talk = conference.talk
         self._held = held
         self._release_in = release_in
         self._paces: dict[str, Pace] = {}  # by user, of whom there are no more than accounts
         self.observer: Observer | None = None
 
-    def decide(self, connection: Connection, requests: Requests, at: Instant, batch: Batch) -> None:
+    def decide(self, arrivals: Iterable[Arrival], at: Instant) -> Batch:
         """Ask the conference; what a client sends while it is held waits."""
-        posts: list[PostEntry] = []
-        is_held = connection in self._held
-        replies = connection.session.replies
-        for request_id, request in requests:
-            if request is None:
-                outcome: Outcome | PostEntry = self._conference.leave(connection.session, at)
-            elif is_held and not isinstance(request, Ping):
-                self._held[connection].append((request_id, request))
-                continue
-            elif type(request) is Locate and self._is_too_often(connection, at):
-                self._held[connection] = [(request_id, request)]
-                is_held = True
-                continue
-            elif replies is not None and isinstance(request, REPEATABLE):
-                decided = self._decide_once(connection, request_id, request, at)
-                if decided is None:
+        batch = Batch()
+        tails, decided = batch.additions.tails, batch.decided
+        held, say, observer, local = self._held, self._talk.say, self.observer, at.local
+        for arrival in arrivals:
+            connection, request_id, request = arrival
+            session = connection.session
+            if (  # messages first: there are more of them than of all else
+                isinstance(request, SAYINGS)
+                and session.username is not None
+                and session.replies is None
+                and not (held and connection in held)
+            ):
+                if observer is not None:
+                    observer.request(request)
+                said = say(session.username, request_id, request, local, tails)
+                if isinstance(said, tuple):
+                    decided.append((connection, said))
                     continue
-                outcome = decided
+                outcome: Outcome | None = Outcome((said,))
             else:
-                if self.observer is not None:
-                    self.observer.request(request)
-                outcome = self._conference.handle(connection.session, request_id, request, at)
-            if isinstance(outcome, PostEntry):
-                posts.append(outcome)
-                continue
-            if posts:
-                batch.entries += posts
-                batch.decided.append((connection, posts))
-                posts = []
-            batch.entries += outcome.entries
-            batch.decided.append((connection, Decided(request_id, outcome, request is not None)))
-            replies = connection.session.replies
-            if outcome.changes_the_list and request is not None:
-                self._held.setdefault(connection, [])
-                is_held = True
-        if posts:
-            batch.entries += posts
-            batch.decided.append((connection, posts))
+                outcome = self._decide_other(arrival, at, batch)
+            if outcome is not None:
+                is_owed = request is not None
+                batch.additions.entries += outcome.entries
+                decided.append((connection, Decided(request_id, outcome, is_owed)))
+                if outcome.changes_the_list and is_owed:
+                    held.setdefault(connection, [])
+        return batch
+
+    def _decide_other(self, arrival: Arrival, at: Instant, batch: Batch) -> Outcome | None:
+        """Ask about one request; None: it waits."""
+        connection, request_id, request = arrival
+        session = connection.session
+        if request is None:
+            return self._conference.leave(session, at)
+        if connection in self._held and not isinstance(request, Ping):
+            self._held[connection].append((request_id, request))
+            return None
+        if type(request) is Locate and self._is_too_often(connection, at):
+            self._held[connection] = [(request_id, request)]
+            return None
+        if isinstance(request, REPEATABLE) and session.replies is not None:
+            return self._decide_once(connection, request_id, request, at, batch)
+        if self.observer is not None and not isinstance(request, Unknown):
+            self.observer.request(request)
+        return self._conference.handle(session, request, at)
 
     def _is_too_often(self, connection: Connection, at: Instant) -> bool:
         """Whether a question where somebody is waits: each disturbs the one who is asked for."""
@@ -118,14 +139,20 @@ class Decisions:
         return wait > 0
 
     def _decide_once(
-        self, connection: Connection, request_id: int, request: Request, at: Instant
+        self,
+        connection: Connection,
+        request_id: int,
+        request: Broadcast | RoomMessage | BuildRoom,
+        at: Instant,
+        batch: Batch,
     ) -> Outcome | None:
         """Ask the conference, unless this client has asked before (PROTOCOL 3.6).
 
         Returns:
             None: it is under way; the hub has this one arrive again.
         """
-        replies = connection.session.replies
+        session = connection.session
+        replies = session.replies
         assert replies is not None
         known = replies.recall(request_id, (connection, request))
         if known is True:
@@ -134,9 +161,27 @@ class Decisions:
             return Outcome((known,))
         if self.observer is not None:
             self.observer.request(request)
-        decided = self._conference.handle(connection.session, request_id, request, at)
-        outcome = outcome_of(decided) if isinstance(decided, PostEntry) else decided
-        if not outcome.entries:
+        if session.username is None or isinstance(request, BuildRoom):
+            outcome = self._conference.handle(session, request, at)
+        else:
+            outcome = self._say_once(session.username, request_id, request, at, batch)
+        if not isinstance(reply := outcome.replies[0], DONE):
             return outcome
-        origin = OriginEntry(replies.run, request_id, outcome.replies[0])
-        return replace(outcome, entries=(*outcome.entries, origin))
+        return replace(
+            outcome, entries=(*outcome.entries, OriginEntry(replies.run, request_id, reply))
+        )
+
+    def _say_once(
+        self,
+        username: str,
+        request_id: int,
+        message: Broadcast | RoomMessage,
+        at: Instant,
+        batch: Batch,
+    ) -> Outcome:
+        """Say a message whose answer is to be remembered."""
+        said = self._talk.say(username, request_id, message, at.local, batch.additions.tails)
+        if not isinstance(said, tuple):
+            return Outcome((said,))
+        log = message.room_id if isinstance(message, RoomMessage) else BROADCASTS
+        return Outcome((self._talk.last_answer(log),), console=said[1])

@@ -10,37 +10,24 @@ from toom_protocol.messages import Reply
 BROADCASTS: Final = 0  # the log of the broadcasts; rooms count from 1
 
 
-class PostEntry(NamedTuple):
-    """A message that was said in a log; a tuple, since there are so many of them."""
-
-    log: int  # BROADCASTS or a room's id
-    number: int
-    at: datetime
-    username: str
-    text: str
-    request_id: int
-
-
 @dataclass(frozen=True, slots=True)
 class RoomEntry:
     """A room that was built."""
 
     room_id: int
     members: tuple[str, ...]  # the builder first
-    username: str
-    request_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class OriginEntry:
-    """For whom the entry before it was made, so that a repeated command is known (PROTOCOL 3.6)."""
+    """For whom something was done, so that a repeated command is known (PROTOCOL 3.6)."""
 
     run: bytes  # of a client; 16 bytes
     request_id: int
-    reply: Reply | None  # None: a run has begun; there is no entry before it
+    reply: Reply | None  # None: a run has begun
 
 
-Entry = PostEntry | RoomEntry | OriginEntry
+Entry = RoomEntry | OriginEntry  # what must last and is no message
 
 
 class LastPost(NamedTuple):

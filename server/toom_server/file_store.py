@@ -9,7 +9,7 @@ no sync of their own, since a start completes them from the journal.
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -19,7 +19,7 @@ from pathlib import Path
 from toom_protocol.codec import encode as encode_frame
 from toom_server.checkpointing import Checkpointing
 from toom_server.directory_lock import DirectoryLock
-from toom_server.entries import Entry, History, OriginEntry, PostEntry, RoomEntry
+from toom_server.entries import History, OriginEntry, RoomEntry
 from toom_server.events import tell
 from toom_server.journal import Journal
 from toom_server.log_shelf import FEW_LOGS, LogShelf
@@ -29,7 +29,7 @@ from toom_server.runs_file import RunsFile
 from toom_server.segments import AnotherVersion, Upkeep
 from toom_server.store import Durability, Place, StoreError
 from toom_server.survey import HIDDEN, survey
-from toom_server.tails import Tail, tails_of
+from toom_server.tails import Additions, Tail
 from toom_server.undo import Undo
 from toom_server.userlog_file import UserLogFile
 
@@ -123,12 +123,11 @@ class FileStore:
             runs=runs,
         )
 
-    def begin(self, entries: Sequence[Entry]) -> None:
+    def begin(self, additions: Additions) -> None:
         """Take room for a batch in the text logs, then write it into the journal (PROTOCOL 6.2)."""
-        rare = [each for each in entries if not isinstance(each, PostEntry)]
-        rooms = {each.room_id: each.members for each in rare if isinstance(each, RoomEntry)}
-        origins = [_origin(each) for each in rare if isinstance(each, OriginEntry)]
-        tails = tails_of(entries)
+        entries, tails = additions.entries, additions.tails
+        rooms = {each.room_id: each.members for each in entries if isinstance(each, RoomEntry)}
+        origins = [_origin(each) for each in entries if isinstance(each, OriginEntry)]
         lines = {log: tail.content for log, tail in tails.items()}
         batch = _Batch(rooms, tails, lines, origins)
         try:
@@ -182,13 +181,13 @@ class FileStore:
         except OSError as exc:
             tell(ERROR, "not-taken-back", file=".toom/journal", why=exc.strerror)
 
-    def commit(self, entries: Sequence[Entry]) -> None:
+    def commit(self, additions: Additions) -> None:
         """Keep a batch at once: all steps, one after the other.
 
         Raises:
             StoreError: nothing of the batch is kept.
         """
-        self.begin(entries)
+        self.begin(additions)
         try:
             self.sync()
         except OSError as exc:

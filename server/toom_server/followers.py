@@ -16,14 +16,15 @@ from typing import Final
 
 from toom_protocol.codec import encode
 from toom_protocol.errors import MalformedLine
-from toom_protocol.lines import Post, format_post, parse_post
+from toom_protocol.lines import parse_post
 from toom_protocol.marks import format_marks
 from toom_protocol.messages import End, Marks, Message, Posted, Rest
 from toom_server.connection import Connection
-from toom_server.entries import Entry, PostEntry, RoomEntry
+from toom_server.entries import RoomEntry
 from toom_server.events import tell
 from toom_server.outcomes import FollowPlan
 from toom_server.store import Place, Store
+from toom_server.tails import Additions, Tail
 
 LINES_PER_FRAME: Final = 32 * 1024  # bytes; with a longest line still below codec.MAX_FIELD
 PARTS_PER_TURN: Final = 8  # of what a follower has missed, before their other answers go on
@@ -98,17 +99,14 @@ class Followers:
             if not self._at_end[log]:
                 del self._at_end[log]
 
-    def kept(self, entries: Sequence[Entry]) -> None:
+    def kept(self, additions: Additions) -> None:
         """Tell what a batch has brought, now that it is in the logs."""
-        posts: defaultdict[int, list[PostEntry]] = defaultdict(list)
-        for entry in entries:
-            if isinstance(entry, PostEntry):
-                if entry.log in self._at_end:
-                    posts[entry.log].append(entry)
-            elif isinstance(entry, RoomEntry):
+        for entry in additions.entries:
+            if isinstance(entry, RoomEntry):
                 self._built(entry.room_id, entry.members)
-        for log, said in posts.items():
-            self._post(log, said)
+        for log, tail in additions.tails.items():
+            if log in self._at_end:
+                self._post(log, tail)
 
     # --- those who are at the end -------------------------------------------------------------
 
@@ -120,9 +118,9 @@ class Followers:
                 follower.numbers[room_id] = 0
                 self._at_end[room_id][follower] = None
 
-    def _post(self, log: int, posts: Sequence[PostEntry]) -> None:
-        before, last = posts[0].number - 1, posts[-1].number
-        frames = b"".join(encode(0, Posted(log, lines)) for lines in _blocks(posts))
+    def _post(self, log: int, tail: Tail) -> None:
+        before, last = tail.first - 1, tail.last
+        frames = b"".join(encode(0, Posted(log, lines)) for lines in _blocks(tail))
         fallen = []
         for follower in self._at_end[log]:
             number = follower.numbers[log]
@@ -183,10 +181,10 @@ class Followers:
         return None
 
 
-def _blocks(posts: Sequence[PostEntry]) -> Iterator[bytes]:
+def _blocks(tail: Tail) -> Iterator[bytes]:
     block = b""
-    for _, number, at, username, text, _ in posts:
-        block += (format_post(Post(number, at, username, text)) + "\n").encode()
+    for line in tail.lines:
+        block += (line + "\n").encode()
         if len(block) >= LINES_PER_FRAME:
             yield block
             block = b""

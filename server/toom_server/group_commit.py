@@ -5,15 +5,16 @@ Belongs here: the steps of a batch, and what a refusal leaves. Does not: what is
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from logging import ERROR
 
 from toom_server.disk import Disk, ThreadedDisk
-from toom_server.entries import Entry, OriginEntry
+from toom_server.entries import RoomEntry
 from toom_server.events import tell
 from toom_server.observer import Observer
 from toom_server.store import Store, StoreError
+from toom_server.tails import Additions
 
 Done = Callable[[str | None], None]  # hears why nothing of a batch is kept; None: all of it is
 
@@ -36,18 +37,18 @@ class GroupCommit:
         """Tell somebody about batches from now on."""
         self._observer = observer
 
-    def keep(self, entries: Sequence[Entry], done: Done) -> None:
+    def keep(self, additions: Additions, done: Done) -> None:
         """Keep a batch whole or not at all; `done` hears in a later turn of the event loop."""
         loop = asyncio.get_running_loop()
-        if not entries:
+        if not additions:
             loop.call_soon(done, None)
             return
         began = time.monotonic()
-        finish = partial(self._finish, entries, began, done)
+        finish = partial(self._finish, additions, began, done)
         try:
-            self._store.begin(entries)
+            self._store.begin(additions)
         except StoreError as exc:
-            loop.call_soon(self._ended, entries, began, done, str(exc))
+            loop.call_soon(self._ended, additions, began, done, str(exc))
         else:
             if (handle := self._store.unsynced) is not None:
                 self._disk.sync(handle, finish)
@@ -55,7 +56,7 @@ class GroupCommit:
                 loop.call_soon(finish, None)
 
     def _finish(
-        self, entries: Sequence[Entry], began: float, done: Done, unsynced: OSError | None
+        self, additions: Additions, began: float, done: Done, unsynced: OSError | None
     ) -> None:
         fault = None
         if unsynced is not None:
@@ -66,14 +67,15 @@ class GroupCommit:
                 self._store.finish()
             except StoreError as exc:
                 fault = str(exc)
-        self._ended(entries, began, done, fault)
+        self._ended(additions, began, done, fault)
 
-    def _ended(self, entries: Sequence[Entry], began: float, done: Done, fault: str | None) -> None:
+    def _ended(self, additions: Additions, began: float, done: Done, fault: str | None) -> None:
         self.is_healthy = fault is None
         if fault is not None:
             tell(ERROR, "not-stored", why=fault)
         if self._observer is not None:
-            count = sum(not isinstance(entry, OriginEntry) for entry in entries)
+            count = sum(len(tail.lines) for tail in additions.tails.values())
+            count += sum(isinstance(entry, RoomEntry) for entry in additions.entries)
             self._observer.batch(count, time.monotonic() - began, kept=fault is None)
         done(fault)
 

@@ -14,12 +14,12 @@ from functools import partial
 from logging import ERROR
 from typing import Final
 
-from toom_protocol.codec import encode
+from toom_protocol.codec import encode, request_id_of
 from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT, SWEEP_INTERVAL
-from toom_protocol.messages import Cause, LogIn, NotStored, Ping, Request
+from toom_protocol.messages import Cause, LogIn, NotStored, Ping, Request, Unknown
 from toom_server.conference import Conference
 from toom_server.connection import Connection
-from toom_server.decisions import Batch, Decided, Decisions, Held, Requests
+from toom_server.decisions import Arrival, Batch, Decided, Decisions, Held
 from toom_server.disk import Disk
 from toom_server.doorway import Doorway
 from toom_server.events import tell
@@ -27,7 +27,7 @@ from toom_server.followers import Followers
 from toom_server.group_commit import GroupCommit
 from toom_server.line_writer import LineWriter
 from toom_server.observer import Observer
-from toom_server.outcomes import FollowPlan, Instant, Session, tell_posts
+from toom_server.outcomes import FollowPlan, Instant, Session
 from toom_server.presence import Presence
 from toom_server.proving import Proving
 from toom_server.reading import parts_of
@@ -54,8 +54,8 @@ class Hub:
         self._console = console
         self._followers = Followers(store)
         self._connections: dict[Session, Connection] = {}
-        self._arrivals: list[tuple[Connection, Requests]] = []
-        self._said: list[str] = []  # lines for the server's terminal
+        self._arrivals: list[Arrival] = []
+        self._shown: list[str] = []  # lines for the server's terminal
         self._busy = False  # a batch is on its way to the disk, or a turn is due
         self._closing = False
         self._empty = asyncio.Event()  # while closing: every connection has ended
@@ -83,18 +83,23 @@ class Hub:
         """Note a new connection that was admitted."""
         self._connections[connection.session] = connection
 
-    def submit(self, connection: Connection, requests: Sequence[tuple[int, Request]]) -> None:
+    def submit(
+        self, connection: Connection, requests: Sequence[tuple[int, Request | Unknown]]
+    ) -> None:
         """Take requests of one connection; they are answered in order of arrival."""
         is_in = connection.session.username is not None and connection not in self._held
         if is_in and not self._closing:  # the usual case, at once
-            self._arrivals.append((connection, requests))
+            for request_id, request in requests:
+                self._arrivals.append((connection, request_id, request))
             if not self._busy:
                 self._schedule()
             return
         for request_id, request in requests:
             self._submit_guest(connection, request_id, request)
 
-    def _submit_guest(self, connection: Connection, request_id: int, request: Request) -> None:
+    def _submit_guest(
+        self, connection: Connection, request_id: int, request: Request | Unknown
+    ) -> None:
         """Take a request of somebody who is not in yet, or is held."""
         if connection in self._held and not isinstance(request, Ping):
             self._held[connection].append((request_id, request))
@@ -104,12 +109,12 @@ class Hub:
             self._held[connection] = []
 
             def proved() -> None:
-                self._arrive(connection, [(request_id, request)])
+                self._arrive(connection, request_id, request)
                 self._resume(connection)
 
             self._proving.begin(connection, request, proved)
         else:
-            self._arrive(connection, [(request_id, request)])
+            self._arrive(connection, request_id, request)
 
     def gone(self, connection: Connection) -> None:
         """Note that a connection has ended."""
@@ -120,7 +125,7 @@ class Hub:
         self._proving.drop(connection)
         if not self._connections:
             self._empty.set()
-        self._arrive(connection, [(0, None)])
+        self._arrive(connection, 0, None)
 
     # --- called by the app --------------------------------------------------------------------
 
@@ -195,10 +200,12 @@ class Hub:
 
     # --- one batch ----------------------------------------------------------------------------
 
-    def _arrive(self, connection: Connection, requests: Requests) -> None:
+    def _arrive(
+        self, connection: Connection, request_id: int, request: Request | Unknown | None
+    ) -> None:
         if self._closing:
             return
-        self._arrivals.append((connection, requests))
+        self._arrivals.append((connection, request_id, request))
         if not self._busy:
             self._schedule()
 
@@ -218,43 +225,51 @@ class Hub:
 
     def _turn(self) -> None:
         """Decide what has arrived, and send it on its way to the disk."""
-        batch, decide = Batch(), self._decisions.decide
         at = Instant(time.monotonic(), datetime.now().replace(microsecond=0))
-        taken = requests_taken = 0
-        for connection, requests in self._arrivals:
-            decide(connection, requests, at, batch)
-            taken += 1
-            requests_taken += len(requests)
-            if requests_taken >= LARGEST_BATCH:
-                break
-        del self._arrivals[:taken]
-        self._commit.keep(batch.entries, partial(self._release, batch))
+        batch = self._decisions.decide(self._arrivals[:LARGEST_BATCH], at)
+        del self._arrivals[:LARGEST_BATCH]
+        self._commit.keep(batch.additions, partial(self._release, batch))
 
     def _release(self, batch: Batch, fault: str | None) -> None:
         """Send the next batch on its way, then tell what became of this one."""
         if fault is not None:
-            self._conference.undo(batch.entries)
+            self._conference.undo(batch.additions)
         self._busy = bool(self._arrivals)
         if self._busy:
             self._turn()
+        speaker: Connection | None = None  # whose messages follow each other
+        answers: list[bytes] = []
         for connection, what in batch.decided:
+            if connection is not speaker or isinstance(what, Decided):
+                if speaker is not None:
+                    speaker.answer(answers, len(answers))
+                speaker, answers = connection, []
             if not isinstance(what, Decided):
+                answer, shown = what
                 if fault is None:
-                    frames = tell_posts(what, self._said)
+                    self._shown.append(shown)
                 else:
-                    frames = [encode(post.request_id, NotStored(fault)) for post in what]
-                connection.answer(frames, len(what))
-            elif fault is not None and what.outcome.entries:
-                self._tell(connection, what.refused(fault))
-            elif what.outcome.changes_the_list:
-                self._presence.changed((connection, what))
+                    answer = encode(request_id_of(answer), NotStored(fault))
+                answers.append(answer)
             else:
-                self._tell(connection, what)
+                speaker = None
+                self._follow_up(connection, what, fault)
+        if speaker is not None:
+            speaker.answer(answers, len(answers))
         if self._followers and fault is None:
-            self._followers.kept(batch.entries)
+            self._followers.kept(batch.additions)
         self._show()
         if not self._busy:
             self._idle.set()
+
+    def _follow_up(self, connection: Connection, decided: Decided, fault: str | None) -> None:
+        """Tell what became of a request that is no message, or have the list written first."""
+        if fault is not None and decided.outcome.entries:
+            self._tell(connection, decided.refused(fault))
+        elif decided.outcome.changes_the_list:
+            self._presence.changed((connection, decided))
+        else:
+            self._tell(connection, decided)
 
     def _published(self, changes: list[tuple[Connection, Decided]], fault: str | None) -> None:
         """Tell those who came and went that it is written down, or take back that they came."""
@@ -271,9 +286,9 @@ class Hub:
 
     def _show(self) -> None:
         """Put the lines of a batch on the server's terminal, all at once."""
-        if self._said:
-            self._console.say(*self._said)
-            self._said.clear()
+        if self._shown:
+            self._console.say(*self._shown)
+            self._shown.clear()
 
     def _tell(self, connection: Connection, decided: Decided) -> None:
         request_id, outcome, is_owed = decided
@@ -282,7 +297,7 @@ class Hub:
             if target in self._connections:
                 self._connections[target].notify(notice)
         if outcome.console:
-            self._said.append(outcome.console)
+            self._shown.append(outcome.console)
         if outcome.audit:
             tell(**outcome.audit)
         if not is_owed:
@@ -298,5 +313,5 @@ class Hub:
         replies = connection.session.replies
         if replies is not None and outcome.replies:
             for whose, request in replies.told(request_id, outcome.replies[0]):
-                self._arrive(whose, [(request_id, request)])
+                self._arrive(whose, request_id, request)
         connection.answer([encode(request_id, reply) for reply in outcome.replies], 1)

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from toom_protocol.lines import Post, parse_post
 from toom_server.checkpoint import Extent
-from toom_server.entries import BROADCASTS, PostEntry
 from toom_server.log_file import LogFile
 from toom_server.records import Line
 from toom_server.recovery import Replay, missing_lines, rest_after_power_loss
-from toom_server.tails import tails_of
+from toom_server.tails import Tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +48,12 @@ class Mending:
             os.truncate(self.log.path, self.upto)
         warnings = self.log.mend(self.torn_post)
         if self.missing:
-            posts = [parse_post(line.text.decode().removesuffix("\n")) for line in self.missing]
-            [tail] = tails_of(
-                PostEntry(BROADCASTS, post.number, post.at, post.username, post.text, 0)
-                for post in posts
-            ).values()
+            tail = Tail(self.missing[0].number)
+            for line in self.missing:
+                text = line.text.decode().removesuffix("\n")
+                if tail.at != (at := parse_post(text).at):
+                    tail.turn_to(at)
+                tail.lines.append(text)
             self.log.prepare(len(tail.content))
             self.log.append(tail, tail.content)
             self.log.close()

@@ -4,13 +4,14 @@ Belongs here: what is promised to whoever hands something over. Does not: how it
 (file_store.py).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from toom_server.entries import Entry, History
+from toom_server.entries import History
+from toom_server.tails import Additions
 
 
 class Durability(StrEnum):
@@ -43,7 +44,7 @@ class Store(Protocol):
     def load(self) -> History:
         """Give what was kept, and open for commits."""
 
-    def begin(self, entries: Sequence[Entry]) -> None:
+    def begin(self, additions: Additions) -> None:
         """Take a batch, which is kept whole or not at all; `finish` or `abandon` follows.
 
         Raises:

@@ -1,25 +1,30 @@
-"""What a batch adds to each log: its lines, in order (PROTOCOL 6.2). Pure.
+"""What a batch adds to what must last: the lines of each log, rooms, origins (PROTOCOL 6.2). Pure.
 
-Belongs here: lines of one log that are written at once. Does not: where they are written.
+Belongs here: what is written at once. Does not: where it is written, what may be said (talk.py).
 """
 
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from toom_protocol.timestamps import format_timestamp
-from toom_server.entries import Entry, PostEntry
+from toom_server.entries import Entry
 
 
 class Tail:
     """Lines that follow each other, to be written at the end of one log."""
 
-    __slots__ = ("first", "lines", "marks")
+    __slots__ = ("at", "first", "lines", "marks")
 
     def __init__(self, first: int) -> None:
         """Begin with the number of the first line."""
         self.first = first
-        self.marks: list[tuple[datetime, int]] = []  # a time, and the first line that has it
         self.lines: list[str] = []
+        self.marks: list[tuple[datetime, int]] = []  # a time, and the first line that has it
+        self.at: datetime | None = None  # the time of the last line
+
+    def turn_to(self, at: datetime) -> None:
+        """The lines that are added from now on have this time."""
+        self.at = at
+        self.marks.append((at, len(self.lines)))
 
     @property
     def last(self) -> int:
@@ -36,21 +41,18 @@ class Tail:
         return sum(len(text.encode()) + 1 for text in self.lines[:line])
 
 
-def tails_of(entries: Iterable[Entry]) -> dict[int, Tail]:
-    """Give, by log, what is to be added to it."""
-    tails: dict[int, Tail] = {}
-    current, at, stamp = -1, None, ""
-    for entry in entries:  # each message passes here: nothing is done twice that need not be
-        if type(entry) is not PostEntry:
-            continue
-        log, number, post_at, username, text, _ = entry
-        if log != current:
-            current, at = log, None
-            tail = tails[log] if log in tails else Tail(number)
-            tails[log] = tail
-            lines = tail.lines
-        if post_at is not at:
-            at, stamp = post_at, format_timestamp(post_at)
-            tail.marks.append((at, len(lines)))
-        lines.append(f"{number}; {stamp}; {username}; {text}")  # as `format_post` does
-    return tails
+@dataclass(eq=False, slots=True)
+class Additions:
+    """Kept whole or not at all.
+
+    Attributes:
+        tails: what is said, by log.
+        entries: what else must last, in order.
+    """
+
+    tails: dict[int, Tail] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to keep."""
+        return bool(self.tails or self.entries)

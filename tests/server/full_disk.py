@@ -1,10 +1,8 @@
 """A store on a disk that is full when a test says so."""
 
-from collections.abc import Sequence
-
-from toom_server.entries import Entry
 from toom_server.file_store import FileStore
 from toom_server.store import StoreError
+from toom_server.tails import Additions
 
 
 class FullDisk(FileStore):
@@ -12,10 +10,10 @@ class FullDisk(FileStore):
 
     full = False
 
-    def begin(self, entries: Sequence[Entry]) -> None:
+    def begin(self, additions: Additions) -> None:
         if self.full:
             raise StoreError("The server's disk refuses: No space left on device.")
-        super().begin(entries)
+        super().begin(additions)
 
     def publish(self, userlog: bytes) -> None:
         if self.full:

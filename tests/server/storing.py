@@ -1,26 +1,52 @@
 """What the tests of the store keep, and the ways in which they end it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from toom_protocol.lines import Post, format_post
 from toom_protocol.messages import BroadcastSent
-from toom_server.entries import BROADCASTS, History, OriginEntry, PostEntry, RoomEntry
+from toom_server.entries import BROADCASTS, Entry, History, OriginEntry, RoomEntry
 from toom_server.file_store import FileStore
-from toom_server.store import Durability
+from toom_server.store import Durability, Store
+from toom_server.tails import Additions, Tail
 
 AT = datetime(2022, 6, 1, 16, 0, 0)
+Said = tuple[int, Post]  # a log, and what was said in it
 
 
-def said(number: int, text: str = "hi", log: int = BROADCASTS, at: datetime = AT) -> PostEntry:
-    return PostEntry(log, number, at, "Yoda", text, 1)
+def said(number: int, text: str = "hi", log: int = BROADCASTS, at: datetime = AT) -> Said:
+    return log, Post(number, at, "Yoda", text)
 
 
 def room(room_id: int) -> RoomEntry:
-    return RoomEntry(room_id, ("Yoda", "Han"), "Yoda", 1)
+    return RoomEntry(room_id, ("Yoda", "Han"))
+
+
+def batch(entries: Sequence[Said | Entry]) -> Additions:
+    """All of it as one batch, in order."""
+    additions = Additions()
+    for entry in entries:
+        if not isinstance(entry, tuple):
+            additions.entries.append(entry)
+            continue
+        log, post = entry
+        tail = additions.tails.setdefault(log, Tail(post.number))
+        if tail.at != post.at:
+            tail.turn_to(post.at)
+        tail.lines.append(format_post(post))
+    return additions
+
+
+def begin(store: Store, entries: Sequence[Said | Entry]) -> None:
+    store.begin(batch(entries))
+
+
+def commit(store: FileStore, entries: Sequence[Said | Entry]) -> None:
+    store.commit(batch(entries))
 
 
 def restart(directory: Path, store: FileStore, durability: Durability = Durability.DISK) -> History:

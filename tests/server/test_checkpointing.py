@@ -2,12 +2,11 @@
 
 import os
 import shutil
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from toom_server.entries import BROADCASTS, PostEntry
+from tests.server.storing import commit, said
 from toom_server.file_store import FileStore
 
 
@@ -17,7 +16,7 @@ def test_a_folder_that_is_made_anew_at_the_second_try_syncs_all_logs(
     """The journal that had their lines is gone: nothing else keeps them from a loss of power."""
     store = FileStore(tmp_path)
     store.load()
-    store.commit([PostEntry(BROADCASTS, 1, datetime(2022, 6, 1, 16), "Yoda", "hi", 1)])
+    commit(store, [said(1)])
     shutil.rmtree(tmp_path / ".toom")
     synced: list[str] = []
     real = os.fdatasync

@@ -11,9 +11,11 @@ from toom_protocol.codec import PREFACE, Decoder, encode
 from toom_protocol.lines import ActiveUser
 from toom_server.accounts import Accounts
 from toom_server.conference import Conference
-from toom_server.entries import History, LastPost, PostEntry
-from toom_server.outcomes import Instant, Outcome, ReadPlan, Session, tell_posts
+from toom_server.entries import History, LastPost
+from toom_server.outcomes import Instant, Outcome, ReadPlan, Session
 from toom_server.sessions import Sessions
+from toom_server.tails import Additions
+from toom_server.talk import SAYINGS
 
 START = datetime(2022, 6, 1, 16, 0, 0)
 
@@ -29,18 +31,24 @@ class World:
             accounts, 3, history or History(), lambda: (7, b"k" * 32), sessions
         )
         self.seconds = 0.0
+        self.additions = Additions()
+        """Of all that was done."""
 
     def at(self) -> Instant:
         return Instant(self.seconds, START + timedelta(seconds=int(self.seconds)))
 
     def do(self, session: Session, request: m.Request) -> Outcome:
-        decided = self.conference.handle(session, 1, request, self.at())
-        if isinstance(decided, Outcome):
-            return decided
-        lines: list[str] = []
-        [answer] = tell_posts([decided], lines)
+        if not isinstance(request, SAYINGS) or session.username is None:
+            outcome = self.conference.handle(session, request, self.at())
+            self.additions.entries += outcome.entries
+            return outcome
+        tails = self.additions.tails
+        said = self.conference.talk.say(session.username, 1, request, self.at().local, tails)
+        if not isinstance(said, tuple):
+            return Outcome((said,))
+        answer, shown = said
         [(_, reply)] = client_of_a_server().receive(answer)
-        return Outcome((reply,), (decided,), console=lines[0])  # type: ignore[arg-type]
+        return Outcome((reply,), console=shown)  # type: ignore[arg-type]
 
     def reply(self, session: Session, request: m.Request) -> Any:
         [reply] = self.do(session, request).replies
@@ -127,9 +135,7 @@ def test_a_broadcast(world: World) -> None:
     outcome = world.do(world.enter("Yoda"), m.Broadcast("Hello"))
     assert outcome.replies == (m.BroadcastSent(1, "1 Jun 2022 16:00:00"),)
     assert outcome.console == 'Yoda broadcasted BCM #1 "Hello" at 1 Jun 2022 16:00:00.'
-    [entry] = outcome.entries
-    assert isinstance(entry, PostEntry)
-    assert (entry.log, entry.number, entry.text) == (0, 1, "Hello")
+    assert world.additions.tails[0].content == b"1; 1 Jun 2022 16:00:00; Yoda; Hello\n"
 
 
 def test_a_hostile_client_cannot_say_what_may_not_be_said(world: World) -> None:
@@ -172,8 +178,8 @@ def test_a_long_list_comes_in_parts() -> None:
     sessions = [Session("10.0.0.1") for _ in names]
     at = Instant(0, START)
     for name, session in zip(names, sessions, strict=True):
-        conference.handle(session, 1, m.LogIn(name, "x", 1), at)
-    listed = conference.handle(sessions[0], 1, m.ListActive(), at)
+        conference.handle(session, m.LogIn(name, "x", 1), at)
+    listed = conference.handle(sessions[0], m.ListActive(), at)
     assert isinstance(listed, Outcome)
     *said, end = listed.replies
     assert end == m.End()
@@ -274,13 +280,11 @@ def test_a_key_of_another_size_is_refused(world: World, size: int) -> None:
 
 def test_what_could_not_be_kept_is_taken_back(world: World) -> None:
     yoda, han = world.enter("Yoda"), world.enter("Han")
-    outcomes = [
-        world.do(yoda, m.BuildRoom(("Han",))),
-        world.do(yoda, m.RoomMessage(1, "hi")),
-        world.do(han, m.Broadcast("a")),
-        world.do(han, m.Broadcast("b")),
-    ]
-    world.conference.undo([entry for outcome in outcomes for entry in outcome.entries])
+    world.do(yoda, m.BuildRoom(("Han",)))
+    world.do(yoda, m.RoomMessage(1, "hi"))
+    world.do(han, m.Broadcast("a"))
+    world.do(han, m.Broadcast("b"))
+    world.conference.undo(world.additions)
     assert world.reply(yoda, m.RoomMessage(1, "hi")) == m.RoomMessageRefused(
         m.RoomFault.NO_SUCH_ROOM
     )

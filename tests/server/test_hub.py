@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from toom_protocol.codec import encode
 from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT
 from toom_server.connection import MAX_UNANSWERED
 from toom_server.doorway import Doorway
-from toom_server.entries import Entry
 from toom_server.file_store import FileStore
+from toom_server.tails import Additions
 
 EPOCH = "1 Jan 1970 00:00:00"
 
@@ -190,9 +189,9 @@ class Watched(FileStore):
 
     largest = 0
 
-    def begin(self, entries: Sequence[Entry]) -> None:
-        self.largest = max(self.largest, len(entries))
-        super().begin(entries)
+    def begin(self, additions: Additions) -> None:
+        self.largest = max(self.largest, *(len(each.lines) for each in additions.tails.values()))
+        super().begin(additions)
 
 
 def test_one_client_fills_no_batch_however_fast_it_sends(tmp_path: Path) -> None:

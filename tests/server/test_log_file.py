@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.server.storing import AT, batch, said
 from toom_protocol.codec import MAX_FIELD
-from toom_server.entries import PostEntry
+from toom_server.entries import BROADCASTS
 from toom_server.log_file import LogFile
 from toom_server.log_lines import BLOCK, LONGEST_LINE
-from toom_server.tails import tails_of
 
-AT = datetime(2022, 6, 1, 16, 0, 0)
 FIRST = b"1; 1 Jun 2022 16:00:00; Yoda; hi\n"
 
 sizes = st.one_of(
@@ -40,7 +39,7 @@ def test_whole_lines_are_told_and_those_that_are_no_message_for_sure_left_out(
 
 
 def add(log: LogFile, number: int) -> bool:
-    tail = tails_of([PostEntry(0, number, AT, "Yoda", "hi", 1)])[0]
+    tail = batch([said(number)]).tails[BROADCASTS]
     was_edited = log.prepare(len(tail.content))
     log.append(tail, tail.content)
     return was_edited
@@ -87,9 +86,8 @@ def test_a_log_that_was_emptied_is_read_from_its_new_beginning(log: LogFile) -> 
 
 def test_a_batch_that_is_taken_back_leaves_no_time_behind(log: LogFile) -> None:
     size, last = log.size, log.last
-    late = PostEntry(0, 2, AT.replace(second=1), "Yoda", "hi", 1)
     for _ in range(2):
-        tail = tails_of([late])[0]
+        tail = batch([said(2, at=AT.replace(second=1))]).tails[BROADCASTS]
         log.prepare(len(tail.content))
         log.forget_after(size, last)
         log.append(tail, tail.content)

@@ -9,20 +9,19 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from tests.doubles.disk import ForgetfulDisk, PowerLost
 from tests.server.durability import SEEDS_OF_POWER, check_log
+from tests.server.storing import Said, commit, said
 from toom_protocol.lines import parse_post
 from toom_protocol.messages import BroadcastSent
-from toom_server.entries import Entry, OriginEntry, PostEntry, RoomEntry
+from toom_server.entries import Entry, OriginEntry, RoomEntry
 from toom_server.file_store import FileStore
 from toom_server.replies import REMEMBERED
 
-AT = datetime(2022, 6, 1, 16, 0, 0)
 RUN = b"r" * 16
 LIVES = 3
 MEMBERS = ("Yoda", "Han", "Luke", "Leia", "Obi-wan", "Lando", "Chewie", "Artoo")
@@ -40,30 +39,31 @@ class World:
         self.last: dict[int, int] = {}
         self.next_room = 1
 
-    def batch(self) -> list[Entry]:
+    def batch(self) -> list[Said | Entry]:
         """Some entries, numbered as the conference would number them."""
-        entries: list[Entry] = []
+        entries: list[Said | Entry] = []
         last, rooms = dict(self.last), set(self.rooms)
         if self.chance.random() < 0.2:
             members = tuple(self.chance.sample(MEMBERS, self.chance.randint(2, 5)))
-            entries.append(RoomEntry(self.next_room, members, members[0], 1))
+            entries.append(RoomEntry(self.next_room, members))
             rooms.add(self.next_room)
         for _ in range(self.chance.randint(1, 4)):
             log = self.chance.choice([0, *rooms])
             last[log] = last.get(log, 0) + 1
             self.said += 1
             text = f"text {self.said} " + "x" * self.chance.choice((0, 10, 700, 6000))
-            entries.append(PostEntry(log, last[log], AT, "Yoda", text, 1))
+            entries.append(said(last[log], text, log))
             if self.chance.random() < 0.3:
                 entries.append(OriginEntry(RUN, self.said, BroadcastSent(last[log], text[:16])))
         return entries
 
-    def promise(self, entries: list[Entry]) -> None:
+    def promise(self, entries: list[Said | Entry]) -> None:
         """The replies have left."""
         for entry in entries:
-            if isinstance(entry, PostEntry):
-                self.last[entry.log] = entry.number
-                self.posts[entry.log][entry.number] = (entry.username, entry.text)
+            if isinstance(entry, tuple):
+                log, post = entry
+                self.last[log] = post.number
+                self.posts[log][post.number] = (post.username, post.text)
             elif isinstance(entry, OriginEntry):
                 self.origins.append((entry.request_id, entry.reply))
             else:
@@ -94,7 +94,7 @@ def live(directory: Path, world: World, after: Path) -> None:
             world.rooms, world.next_room = dict(history.rooms), history.next_room_id
             while True:
                 entries = world.batch()
-                store.commit(entries)
+                commit(store, entries)
                 world.promise(entries)
                 if world.chance.random() < 0.1:
                     store.publish(b"1; 1 Jun 2022 16:00:00; Yoda; 10.0.0.1; 8000\n")

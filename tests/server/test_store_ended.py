@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from tests.server.storing import (
     AT,
+    begin,
+    commit,
     kill,
     log_text,
     lose_power,
@@ -26,8 +28,8 @@ from toom_server.store import Durability
 
 
 def test_a_kill_between_journal_and_log_loses_nothing(directory: Path, store: FileStore) -> None:
-    store.commit([said(1)])
-    store.begin([said(2), room(1), said(1, log=1)])
+    commit(store, [said(1)])
+    begin(store, [said(2), room(1), said(1, log=1)])
     store.sync()  # from here on the replies may be promised, though they have not left
     history = kill(directory, store)
     assert history.last == {0: LastPost(2, AT), 1: LastPost(1, AT)}
@@ -40,8 +42,8 @@ def test_a_kill_between_journal_and_log_loses_nothing(directory: Path, store: Fi
 def test_a_log_line_that_was_torn_by_a_kill_is_whole_again(
     directory: Path, store: FileStore, kept: int
 ) -> None:
-    store.commit([said(1)])
-    store.begin([said(2, "a text")])
+    commit(store, [said(1)])
+    begin(store, [said(2, "a text")])
     store.sync()
     whole = log_text(directory)
     with (directory / "messagelog.txt").open("a") as log:
@@ -51,8 +53,8 @@ def test_a_log_line_that_was_torn_by_a_kill_is_whole_again(
 
 
 def test_what_somebody_shortened_after_a_kill_stays_so(directory: Path, store: FileStore) -> None:
-    store.commit([said(1), said(2)])
-    store.commit([said(3)])
+    commit(store, [said(1), said(2)])
+    commit(store, [said(3)])
     first = log_text(directory).splitlines(keepends=True)[0]
     (directory / "messagelog.txt").write_text(first)
     history = kill(directory, store)
@@ -69,12 +71,12 @@ def test_a_loss_of_power_loses_nothing(size: int, junk: bytes, rooms: bool) -> N
         directory = Path(name)
         store = FileStore(directory)
         store.load()
-        store.commit([said(1)])
+        commit(store, [said(1)])
         restart(directory, store)  # a checkpoint has the first line
         kept = len(log_text(directory))
         for number in range(2, 8):
-            store.commit([said(number, f"text {number}")])
-        store.commit([room(1), said(1, log=1)])
+            commit(store, [said(number, f"text {number}")])
+        commit(store, [room(1), said(1, log=1)])
         whole = log_text(directory)
         log = directory / "messagelog.txt"
         os.truncate(log, min(kept + size, len(whole)))
@@ -96,7 +98,7 @@ def test_a_loss_of_power_loses_nothing(size: int, junk: bytes, rooms: bool) -> N
 def test_segments_come_and_go(directory: Path, store: FileStore) -> None:
     """More than the first segments hold: checkpoints give room back, nothing is lost."""
     for number in range(1, 700):
-        store.commit([said(number, "x" * 8000)])
+        commit(store, [said(number, "x" * 8000)])
     segments = [path.stat() for path in (directory / ".toom").glob("journal-*")]
     assert len(segments) <= 2
     assert all(each.st_blocks * 512 >= each.st_size for each in segments)  # room that is theirs
@@ -112,8 +114,8 @@ def test_for_whom_a_message_was_kept_is_known_afterwards(
     """PROTOCOL 3.6: so that a command that is repeated is not done twice."""
     store = FileStore(directory, durability=durability)
     store.load()
-    store.commit([OriginEntry(b"q" * 16, 0, None)])
-    store.commit([said(1), origin(7, 1), said(2), said(3), origin(9, 3)])
+    commit(store, [OriginEntry(b"q" * 16, 0, None)])
+    commit(store, [said(1), origin(7, 1), said(2), said(3), origin(9, 3)])
     known = {
         b"q" * 16: [],
         b"r" * 16: [(n, origin(n, number).reply) for n, number in ((7, 1), (9, 3))],
@@ -121,7 +123,7 @@ def test_for_whom_a_message_was_kept_is_known_afterwards(
     if durability is Durability.NONE:
         known = {}
     assert end(directory, store, durability).runs == known
-    store.commit([said(4)])
+    commit(store, [said(4)])
     assert end(directory, store, durability).runs == known
     store.close()
 
@@ -132,7 +134,7 @@ def test_without_a_sync_a_loss_of_power_forgets_for_whom(
     """The log may have what the journal has lost: a command must not be thought undone."""
     store = FileStore(directory, durability=Durability.SYSTEM)
     store.load()
-    store.commit([said(1), origin(7, 1)])
+    commit(store, [said(1), origin(7, 1)])
     monkeypatch.setattr("toom_server.journal.boot", lambda: b"another boot....")
     monkeypatch.setattr("toom_server.runs_file.boot", lambda: b"another boot....")
     store.drop()
@@ -142,7 +144,7 @@ def test_without_a_sync_a_loss_of_power_forgets_for_whom(
 
 
 def test_a_broken_file_of_runs_is_none(directory: Path, store: FileStore) -> None:
-    store.commit([said(1), origin(7, 1)])
+    commit(store, [said(1), origin(7, 1)])
     assert restart(directory, store).runs
     path = directory / ".toom" / "runs"
     store.close()
@@ -154,7 +156,7 @@ def test_a_broken_file_of_runs_is_none(directory: Path, store: FileStore) -> Non
 def test_every_durability_outlasts_the_server(directory: Path, durability: Durability) -> None:
     store = FileStore(directory, durability=durability)
     store.load()
-    store.commit([room(1), said(1), said(1, log=1)])
+    commit(store, [room(1), said(1), said(1, log=1)])
     assert kill(directory, store).last == {0: LastPost(1, AT), 1: LastPost(1, AT)}
     store.close()
 
@@ -164,9 +166,9 @@ def test_older_messages_outlast_a_loss_of_power_without_a_whole_checkpoint(
     directory: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch, left: str
 ) -> None:
     """The journal begins behind them: it says nothing of them."""
-    store.commit([said(number) for number in range(1, 21)])
+    commit(store, [said(number) for number in range(1, 21)])
     restart(directory, store)
-    store.commit([said(number) for number in range(21, 26)])
+    commit(store, [said(number) for number in range(21, 26)])
     checkpoint = directory / ".toom" / "checkpoint"
     content = checkpoint.read_bytes()
     checkpoint.write_bytes(b"" if left == "nothing" else content[:-3])
@@ -178,9 +180,9 @@ def test_older_messages_outlast_a_loss_of_power_without_a_whole_checkpoint(
 def test_what_a_shortened_journal_cannot_tell_is_not_remembered(
     directory: Path, store: FileStore
 ) -> None:
-    store.commit([said(1), origin(7, 1)])
+    commit(store, [said(1), origin(7, 1)])
     assert restart(directory, store).runs
-    store.commit([said(2), origin(8, 2)])
+    commit(store, [said(2), origin(8, 2)])
     [journal] = (directory / ".toom").glob("journal-*")
     os.truncate(journal, 0)
     history = kill(directory, store)

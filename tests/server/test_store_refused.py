@@ -8,14 +8,25 @@ from typing import Any
 
 import pytest
 
-from tests.server.storing import AT, failing, kill, read_numbers, restart, room, said
+from tests.server.storing import (
+    AT,
+    Said,
+    begin,
+    commit,
+    failing,
+    kill,
+    read_numbers,
+    restart,
+    room,
+    said,
+)
 from toom_server import allocation
 from toom_server.entries import BROADCASTS, Entry, LastPost, RoomEntry
 from toom_server.file_store import FileStore
 from toom_server.store import DirectoryInUse, StoreError
 
 NO_SPACE = errno.ENOSPC
-BATCH: list[Entry] = [room(1), said(2, "refused"), said(1, "refused", log=1)]
+BATCH: list[Said | Entry] = [room(1), said(2, "refused"), said(1, "refused", log=1)]
 
 
 def test_two_servers_never_share_a_directory(directory: Path, store: FileStore) -> None:
@@ -44,7 +55,7 @@ def test_a_batch_that_fails_leaves_nothing(
     fault: int,
 ) -> None:
     """At whatever step the disk refuses: a kill afterwards brings nothing of the batch back."""
-    store.commit([said(1)])
+    commit(store, [said(1)])
     before = (directory / "messagelog.txt").read_bytes()
     real = getattr(where, name)
     if where is allocation:
@@ -54,7 +65,7 @@ def test_a_batch_that_fails_leaves_nothing(
     else:
         monkeypatch.setattr(where, name, failing(fault, real, at))
     with pytest.raises(StoreError, match=os.strerror(fault or NO_SPACE)):
-        store.commit(BATCH)
+        commit(store, BATCH)
     monkeypatch.undo()
     assert (directory / "messagelog.txt").read_bytes() == before
     assert not (directory / "SR_1_messagelog.txt").exists()
@@ -64,7 +75,7 @@ def test_a_batch_that_fails_leaves_nothing(
     assert b"refused" not in b"".join(
         path.read_bytes() for path in directory.rglob("*") if path.name.endswith(".txt")
     )
-    store.commit([said(2, "again"), room(1), said(1, log=1)])
+    commit(store, [said(2, "again"), room(1), said(1, log=1)])
     assert restart(directory, store).last == {0: LastPost(2, AT), 1: LastPost(1, AT)}
 
 
@@ -74,16 +85,16 @@ def test_a_file_that_has_the_name_of_a_new_room_is_not_touched(
     log = directory / "SR_1_messagelog.txt"
     log.write_text("somebody's")
     with pytest.raises(StoreError, match="File exists"):
-        store.commit([room(1)])
+        commit(store, [room(1)])
     assert log.read_text() == "somebody's"
 
 
 def test_the_hidden_folder_is_made_anew_with_what_is_known(
     directory: Path, store: FileStore
 ) -> None:
-    store.commit([room(1), said(1)])
+    commit(store, [room(1), said(1)])
     shutil.rmtree(directory / ".toom")
-    store.commit([RoomEntry(2, ("Yoda", "Luke"), "Yoda", 1), said(2)])
+    commit(store, [RoomEntry(2, ("Yoda", "Luke")), said(2)])
     store.publish(b"")
     with pytest.raises(DirectoryInUse):
         FileStore(directory).load()
@@ -92,7 +103,7 @@ def test_the_hidden_folder_is_made_anew_with_what_is_known(
 
 
 def test_a_lock_that_was_deleted_is_taken_again(directory: Path, store: FileStore) -> None:
-    store.commit([room(1), said(1)])
+    commit(store, [room(1), said(1)])
     shutil.rmtree(directory / ".toom")
     store.keep_hold()
     with pytest.raises(DirectoryInUse):
@@ -103,7 +114,7 @@ def test_a_lock_that_was_deleted_is_taken_again(directory: Path, store: FileStor
 def test_the_hidden_folder_is_left_alone_while_a_batch_is_under_way(
     directory: Path, store: FileStore
 ) -> None:
-    store.begin([said(1)])
+    begin(store, [said(1)])
     shutil.rmtree(directory / ".toom")
     store.keep_hold()
     assert not (directory / ".toom").exists()
@@ -115,7 +126,7 @@ def test_the_hidden_folder_is_left_alone_while_a_batch_is_under_way(
 def test_what_could_not_be_made_anew_is_made_later(
     directory: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.commit([room(1)])
+    commit(store, [room(1)])
     shutil.rmtree(directory / ".toom")
     monkeypatch.setattr(os, "fdatasync", failing(NO_SPACE, os.fdatasync, 1))
     store.keep_hold()
@@ -129,20 +140,20 @@ def test_what_could_not_be_made_anew_is_made_later(
 def test_a_server_whose_directory_was_taken_writes_nothing_there(
     directory: Path, store: FileStore
 ) -> None:
-    store.commit([said(1)])
+    commit(store, [said(1)])
     shutil.rmtree(directory / ".toom")
     other = FileStore(directory)
     other.load()
     other.publish(b"the other's")
     store.keep_hold()
     with pytest.raises(StoreError, match="another server works"):
-        store.commit([said(2)])
+        commit(store, [said(2)])
     with pytest.raises(StoreError, match="Another server works"):
         store.publish(b"ours")
     assert (directory / "userlog.txt").read_bytes() == b"the other's"
-    other.commit([said(2, "the other's")])
+    commit(other, [said(2, "the other's")])
     other.close()
-    store.commit([said(3)])
+    commit(store, [said(3)])
     assert read_numbers(store) == [1, 2, 3]
 
 
@@ -172,7 +183,7 @@ def test_nothing_is_written_before_a_refused_record_is_surely_gone(
     monkeypatch.setattr(os, "fdatasync", fail)
     monkeypatch.setattr(os, "pwrite", write)
     with pytest.raises(StoreError):
-        store.commit([said(1, "refused")])
+        commit(store, [said(1, "refused")])
     assert done == ["write", "sync", "zeros", "sync"]
 
     def sync(handle: int) -> None:
@@ -180,5 +191,5 @@ def test_nothing_is_written_before_a_refused_record_is_surely_gone(
         real_sync(handle)
 
     monkeypatch.setattr(os, "fdatasync", sync)
-    store.commit([said(1)])
+    commit(store, [said(1)])
     assert done[4:8] == ["zeros", "sync", "write", "sync"]
