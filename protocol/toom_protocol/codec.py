@@ -19,6 +19,8 @@ MAX_FIELD: Final = 0xFFFF  # bytes; a field's length is a 16-bit number
 _HEADER: Final = struct.Struct("!IBI")  # length of what follows it, kind, request id
 _AFTER_LENGTH: Final = _HEADER.size - 4
 _SAID: Final = struct.Struct("!IBIBH")  # the header and the head of the first field
+_unpack_said: Final = _SAID.unpack_from
+_SAID_TEXT: Final = _SAID.size - 4  # bytes that are said before the text, the length left out
 _BROADCAST: Final = Broadcast.KIND
 _ROOM_MESSAGE: Final = RoomMessage.KIND
 # What comes most often gets its slots filled directly (forms.py).
@@ -79,6 +81,24 @@ class Decoder:
             if offset < len(data):
                 self._rest += memoryview(data)[offset:]
         return found
+
+    def receive_alone(self, data: bytes) -> tuple[int, Broadcast] | None:
+        """Take bytes that are one broadcast and nothing else, as most are.
+
+        Returns:
+            None: they are not, and `receive` is to take them.
+        """
+        if len(data) < _SAID.size or self._rest or not self._greeted or self.failure is not None:
+            return None
+        length, kind, request_id, number, first = _unpack_said(data)
+        if kind != _BROADCAST or number != 1 or not len(data) - 4 == length == first + _SAID_TEXT:
+            return None
+        said = empty(Broadcast)
+        try:
+            _put_text(said, data[_SAID.size :].decode())
+        except UnicodeDecodeError:
+            return None
+        return request_id, said
 
     def _take_preface(self, data: bytes) -> int:
         """Give how much of it was taken."""

@@ -78,6 +78,12 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Decode no more than may wait, so that a client that sends fast fills no batch."""
         self._last_progress = time.monotonic()
+        if not (self._undecoded or self._full) and self._unanswered < MAX_UNANSWERED:
+            frame = self._decoder.receive_alone(data)
+            if frame is not None:
+                self._unanswered += 1
+                self._hub.submit(self, (frame,))
+                return
         room = 0 if self._full else MAX_UNANSWERED - self._unanswered
         frames = self._decoder.receive(data, room)
         self._undecoded = len(frames) == room

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from toom_protocol import messages as m
 from toom_protocol.codec import MAX_FRAME, PREFACE, Decoder, Frame, encode
 from toom_protocol.errors import MisuseError
+from toom_protocol.forms import FORMS
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
@@ -57,6 +58,46 @@ def test_frames_arrive_however_the_stream_is_cut(frames: list[Frame], random: An
         stream = stream[cut:]
     assert arrived == frames
     assert decoder.failure is None
+
+
+SAID = st.tuples(st.integers(0, 2**32 - 1), _any_of(m.Broadcast))
+
+
+@given(
+    st.lists(
+        st.one_of(
+            SAID.map(lambda each: encode(*each)),
+            st.lists(SAID, max_size=3).map(lambda all: b"".join(encode(*each) for each in all)),
+            SAID.map(lambda each: encode(*each)[:-1]),
+            st.binary(max_size=30).map(lambda body: frame(m.Broadcast.KIND, body)),
+            st.tuples(st.integers(0, 9), st.binary(max_size=9)).map(
+                lambda each: frame(m.Broadcast.KIND, b"\x01\x00%c" % each[0] + each[1])
+            ),
+        ),
+        max_size=6,
+    )
+)
+def test_what_comes_alone_is_what_would_have_been_received(pieces: list[bytes]) -> None:
+    quick, plain = greeted(), greeted()
+    for piece in pieces:
+        alone = quick.receive_alone(piece)
+        found = quick.receive(piece) if alone is None else [alone]
+        assert found == plain.receive(piece)
+    assert (quick.failure is None) == (plain.failure is None)
+
+
+def test_a_broadcast_that_comes_alone_is_taken_at_once() -> None:
+    """The quick way must be one: nothing else would notice that it is never taken."""
+    decoder = greeted()
+    assert decoder.receive_alone(encode(7, m.Broadcast("hi"))) == (7, m.Broadcast("hi"))
+    assert decoder.receive_alone(encode(7, m.Ping())) is None
+    assert Decoder().receive_alone(encode(7, m.Broadcast("hi"))) is None
+
+
+def test_what_the_peer_may_not_send_is_unknown() -> None:
+    decoder = Decoder({m.Ping.KIND: FORMS[m.Ping.KIND]})
+    stream = PREFACE + encode(1, m.Pong()) + encode(2, m.Ping())
+    assert decoder.receive(stream) == [(1, m.Unknown(m.Pong.KIND)), (2, m.Ping())]
 
 
 @given(st.binary(max_size=200))
