@@ -19,7 +19,8 @@ from tests.mutants.sites import Site, sites_in
 SERVER: Final = "server/toom_server"
 TRANSFER: Final = "protocol/toom_protocol/transfer"
 TARGETS: Final = {  # sources, and the sections of SPEC.md that tell what they do
-    f"{SERVER}/conference.py": "S2 S3 S4 S6 S7 S8 S9 S10 S11 S13",
+    f"{SERVER}/conference.py": "S2 S3 S7 S8 S10 S11 S13",
+    f"{SERVER}/talk.py": "S4 S5 S6 S9 S13",
     f"{SERVER}/reception.py": "S2 S3 S11",
     f"{SERVER}/roster.py": "S3 S7",
     f"{SERVER}/rooms.py": "S8 S9 S10 S13",
