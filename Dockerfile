@@ -48,7 +48,7 @@ COPY --from=program /opt/program /opt/toom
 
 # What the client needs for transfers; by name, so that a change of pyproject.toml costs no download.
 FROM base AS libraries
-RUN pip install -q 'cryptography>=42' 'blake3>=1'
+RUN pip install -q 'cryptography>=47' 'blake3>=1'
 
 FROM libraries AS tools
 COPY pyproject.toml scenarios/toom_scenarios/videos.py /tmp/

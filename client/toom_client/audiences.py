@@ -29,10 +29,12 @@ class Audiences:
         """
         self._buffer = buffer
         self._all: list[Listening] = []
+        self._shared_among: list[str] | None = None  # presenters, one for each file; None: anew
 
     def add(self, newest: Listening) -> Listening | None:
         """Take one more; of too many from one presenter give the oldest that never began."""
         self._all.append(newest)
+        self._shared_among = None
         name = newest.presenter
         idle = [other for other in self._all if other.expecting and other.presenter == name]
         return idle[0] if len(idle) > MAX_FROM_ONE else None
@@ -40,6 +42,7 @@ class Audiences:
     def remove(self, transfer: Transfer) -> None:
         """Let go of a transfer, if it is one of them."""
         self._all = [other for other in self._all if other is not transfer]
+        self._shared_among = None
 
     def count_from(self, presenter: str) -> int:
         """How many are announced or under way; any thread may ask."""
@@ -47,9 +50,10 @@ class Audiences:
 
     def share_buffer(self) -> None:
         """The socket's buffer is for all senders alike, however many files each of them sends."""
-        if not self._all:
+        receiving = [each.presenter for each in self._all if each.receiving]
+        if receiving == self._shared_among:
             return
-        files = Counter(each.presenter for each in self._all if each.receiving)
+        self._shared_among, files = receiving, Counter(receiving)
         for listening in self._all:
             share = self._buffer // max(len(files), 1)
             listening.share_buffer(share // max(files[listening.presenter], 1))

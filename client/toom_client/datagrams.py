@@ -15,6 +15,7 @@ import socket
 import struct
 from collections import deque
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 
 SOL_UDP: Final = 17  # Linux, <linux/udp.h>; the socket module names none of them in Python 3.11
@@ -136,9 +137,9 @@ class Datagrams:
         done, cut = 0, self.cuts
         while done < len(content):
             part = content if self.cuts else content[done : done + segment]
-            ancillary = [_MAY_BE_MARKED] if may_mark and self.takes_marks else []
-            if len(part) > segment:
-                ancillary.append((SOL_UDP, UDP_SEGMENT, _SEGMENT.pack(segment)))
+            ancillary = _ancillary(
+                segment if len(part) > segment else 0, may_mark and self.takes_marks
+            )
             try:
                 if ancillary:
                     self.socket.sendmsg([part], ancillary, 0, address)
@@ -172,3 +173,10 @@ class Datagrams:
     def _try_probing(self) -> None:
         with suppress(OSError):  # else the kernel fragments what is too long: slower, it arrives
             self.socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
+
+
+@lru_cache(maxsize=256)
+def _ancillary(segment: int, may_mark: bool) -> tuple[tuple[int, int, bytes], ...]:
+    """What the kernel is told beside datagrams of so many bytes; 0: there is but one."""
+    cut = ((SOL_UDP, UDP_SEGMENT, _SEGMENT.pack(segment)),) if segment else ()
+    return (_MAY_BE_MARKED, *cut) if may_mark else cut

@@ -169,12 +169,14 @@ class Listening:
             self._engine.receive(packet_number, frames, now=now, source=source)
             self.blocks.note_proved(now=now)
 
-    def poll(self, send: Send, *, now: float) -> None:
-        """Send what is to be sent now."""
+    def poll(self, send: Send, *, now: float) -> bool:
+        """Send what is to be sent now; whether that was anything."""
         if self._greeting.owed:
             self._greeting.answer(send, self.trace, now=now)
         peer = self._engine.paths.address
-        self._control.say(self._engine.poll(now=now), send, peer, self.trace, now=now)
+        items = self._engine.poll(now=now)
+        self._control.say(items, send, peer, self.trace, now=now)
+        return bool(items)
 
     def events(self) -> Iterator[Report]:
         """Act on the engine's events; yield what the terminal must be told."""

@@ -152,22 +152,24 @@ class Presenting:
         if not self._size:
             self._engine.digested(self._file.tree.root(), now=now)
 
-    def poll(self, send: Send, *, now: float) -> None:
-        """Send what is to be sent now."""
+    def poll(self, send: Send, *, now: float) -> bool:
+        """Send what is to be sent now; whether that was anything."""
         if self._claims.resumable is not None or self._claims.disputed:
             self._claims.check(self.trace, now=now)
         peer = self._engine.paths.address
-        for item in self._engine.poll(now=now):
+        items = self._engine.poll(now=now)
+        for item in items:
             if isinstance(item, DataRun):
                 try:
                     self._file.send(item, send, peer, self.trace, now=now)
                 except FileFault as fault:
                     self._engine.abort(fault.reason, now=now)
-                    return
+                    break
             elif any(isinstance(frame, Offer) for frame in item.frames):
                 self._say_hello(item, send, peer, now)
             else:
                 self._control.say((item,), send, peer, self.trace, now=now)
+        return bool(items)
 
     def _say_hello(self, item: Control, send: Send, peer: Address, now: float) -> None:
         """Probe the path with it: first for long datagrams, then for both sizes (PROTOCOL 5.3)."""

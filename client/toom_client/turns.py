@@ -84,14 +84,11 @@ class Turns:
     def serve(self) -> None:
         """Give every transfer its turns: a quantum each, round robin, while somebody is due."""
         self._audiences.share_buffer()
+        now = self._clock()
+        due = [transfer for transfer in self._transfers if transfer.deadline() <= now]
         for _ in range(ROUNDS):
-            is_due = False
-            for transfer in self._transfers:
-                now = self._clock()
-                if not self._datagrams.waits and transfer.deadline() <= now:
-                    transfer.poll(self._datagrams.send, now=now)
-                    is_due = True
-            if not is_due:
+            due = [transfer for transfer in due if self._gives_turn(transfer)]
+            if not due:
                 break
         now = self._clock()
         for transfer in list(self._transfers):
@@ -100,6 +97,12 @@ class Turns:
                 self._forget(transfer)
         if now >= self._measure_at:
             self._measure(now)
+
+    def _gives_turn(self, transfer: Transfer) -> bool:
+        """Let a transfer send a quantum; whether it did, and so may have another one to send."""
+        if self._datagrams.waits:
+            return False
+        return transfer.poll(self._datagrams.send, now=self._clock())
 
     def give_up(self, *, now: float) -> None:
         """Have all of them tell their peers that the client ends."""

@@ -216,6 +216,8 @@ class Presenter:
 
     def poll(self, *, now: float) -> list[DataRun | Control]:
         """What to send now: at most one quantum, so that transfers can take turns."""
+        if not self.paths.waiting:
+            return self._poll(now)
         words = [self._speaker.say_to(word.address, word.frame) for word in self.paths.words()]
         return [*words, *self._poll(now)]
 

@@ -13,28 +13,26 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import repeat
-from struct import Struct
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from toom_protocol.errors import MalformedPacket
+from toom_protocol.transfer.columns import WORD, column, columns_of
 from toom_protocol.transfer.frame_codec import decode_frames, encode_frames
 from toom_protocol.transfer.frames import Frame
 from toom_protocol.transfer.packets import (
     BATCH,
     HEADER,
     HEADER_SIZE,
+    MAX_NUMBER,
     OVERHEAD,
     PacketType,
     encode_header,
     first_word,
 )
-
-WORD: Final = 4  # bytes
 
 
 class ControlSeal:
@@ -88,9 +86,7 @@ class DataSealer:
         starts = range(0, len(self._wire), self.datagram_size)
         for at in starts:
             HEADER.pack_into(self._wire, at, self._word, 0, 0)
-        # A header is three words, a datagram a whole number of them: each column is one slice.
-        words, stride = self._wire.cast("I"), self.datagram_size // WORD
-        self._numbers, self._places = words[1::stride], words[2::stride]
+        _, self._numbers, self._places = columns_of(self._wire, self.datagram_size)
         self._nonces = [self._wire[at : at + HEADER_SIZE] for at in starts]
         self._sealed = [self._wire[at + HEADER_SIZE : at + self.datagram_size] for at in starts]
         self._chunks = [
@@ -105,8 +101,8 @@ class DataSealer:
         count = -(-length // self._chunk_size)
         full = length // self._chunk_size
         wire, size = self._wire, self.datagram_size
-        self._numbers[:count] = _column(packet_number, count)
-        self._places[:count] = _column(chunk, count)
+        self._numbers[:count] = column(packet_number, count)
+        self._places[:count] = column(chunk, count)
         _drain(
             map(
                 self._cipher.encrypt_into,
@@ -163,6 +159,8 @@ class DataOpener:
         self._buffer: memoryview | None = None
         self._nonces: list[memoryview] = []
         self._sealed: list[memoryview] = []
+        self._words = self._numbers = self._places = memoryview(b"")  # of the headers there
+        self._own_words = memoryview(HEADER.pack(self._word, 0, 0)[:WORD] * BATCH).cast("I")
         self._chunks = [
             self.content[at : at + chunk_size] for at in range(0, len(self.content), chunk_size)
         ]
@@ -183,19 +181,20 @@ class DataOpener:
     def _open_batch(self, buffer: memoryview, end: int, count: int) -> OpenedRun | None:
         """Open a batch as it was sealed: consecutive numbers, of which the cipher is the proof."""
         last = (count - 1) * self._datagram_size
-        # The kernel joins what comes in a row, whatever it says: each number is looked at.
-        numbers = _headers(self._datagram_size, count).unpack_from(buffer)
-        word, packet_number, chunk = numbers[:3]
-        if word != self._word or numbers[::3].count(word) != count:
-            return None
-        if numbers[1::3] != tuple(range(packet_number, packet_number + count)):
-            return None
-        if numbers[2::3] != tuple(range(chunk, chunk + count)):
+        if buffer is not self._buffer:
+            self._slice(buffer)
+        word, packet_number, chunk = HEADER.unpack_from(buffer)
+        if word != self._word or packet_number > MAX_NUMBER - count:
             return None
         if not self._fits(chunk + count - 1, end - last):
             return None
-        if buffer is not self._buffer:
-            self._slice(buffer)
+        # The kernel joins what comes in a row, whatever it says: each number is looked at.
+        if (
+            self._words[:count] != self._own_words[:count]
+            or self._numbers[:count] != column(packet_number, count)
+            or self._places[:count] != column(chunk, count)
+        ):
+            return None
         full = count if end - last == self._datagram_size else count - 1
         try:
             _drain(
@@ -225,6 +224,8 @@ class DataOpener:
         self._buffer = buffer
         self._nonces = [buffer[at : at + HEADER_SIZE] for at in starts]
         self._sealed = [buffer[at + HEADER_SIZE : at + size] for at in starts]
+        whole = buffer[: len(buffer) // WORD * WORD]
+        self._words, self._numbers, self._places = columns_of(whole, size)
 
     def _open_each(self, buffer: memoryview, start: int, end: int, segment: int) -> list[OpenedRun]:
         """Open datagrams one by one; those that follow each other become a run again."""
@@ -273,22 +274,6 @@ class DataOpener:
         """Whether the datagram with this chunk has as many bytes as it must."""
         rest = self._size - chunk * self._chunk_size
         return rest > 0 and datagram - OVERHEAD == min(rest, self._chunk_size)
-
-
-@lru_cache(maxsize=256)
-def _headers(datagram_size: int, count: int) -> Struct:
-    """The headers of so many datagrams that stand one behind the other; the last may be short."""
-    return Struct(f"!{f'III{datagram_size - HEADER_SIZE}x' * (count - 1)}III")
-
-
-def _column(first: int, count: int) -> memoryview:
-    """Consecutive numbers as they stand in headers, one behind the other."""
-    return memoryview(_numbers(count).pack(*range(first, first + count))).cast("I")
-
-
-@lru_cache(maxsize=BATCH)
-def _numbers(count: int) -> Struct:
-    return Struct(f"!{count}I")
 
 
 def _drain(calls: map[int]) -> None:

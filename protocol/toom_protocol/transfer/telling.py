@@ -23,6 +23,7 @@ class Telling:
     def __init__(self) -> None:
         self._known = 0  # leaves from the first one on that the audience has
         self._leaves = bytearray()  # from that one on, as far as they are made
+        self._made = 0  # so many are made
         self._next = 0  # the first that was never told
         self._due = math.inf  # when that is told
         self._again = math.inf  # when the first that is not known is told again
@@ -35,6 +36,7 @@ class Telling:
             is_last: no more will come to fill a datagram with.
         """
         self._leaves += leaves
+        self._made += len(leaves) // LEAF_SIZE
         if is_last or self._made - self._next >= PER_DATAGRAM:
             self._due = min(self._due, now)
         elif leaves:
@@ -70,10 +72,6 @@ class Telling:
             self._due = math.inf
         self._again = min(self._again, now + rtt.probe_timeout(0))
         return told
-
-    @property
-    def _made(self) -> int:
-        return self._known + len(self._leaves) // LEAF_SIZE
 
     def _from(self, block: int, end: int) -> Leaves:
         count = min(end - block, PER_DATAGRAM)

@@ -59,4 +59,6 @@ class RoundTrip:
         waited for.
         """
         timeout = self.smoothed + max(4 * self.variation, MIN_VARIATION) + MAX_ACK_DELAY
+        if not backoff:
+            return timeout
         return max(min(timeout * 2.0 ** min(backoff, 10), MAX_TIMEOUT), timeout)

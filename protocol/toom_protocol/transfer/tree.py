@@ -78,7 +78,9 @@ class LeafMaker:
         """Take the next bytes of the file; give the leaves that they complete."""
         leaves = b""
         while content:
-            part = content[: self._block_size - self._read % self._block_size]
+            part, room = content, self._block_size - self._read % self._block_size
+            if len(content) > room:
+                part = content[:room]
             content = content[len(part) :]
             self._hasher.update(part)
             self._read += len(part)

@@ -177,3 +177,13 @@ def test_another_direction_or_connection_is_not_opened() -> None:
     ):
         assert other.unseal(memoryview(bytearray(wire)), 0, len(wire), LARGEST_DATAGRAM) == []
         assert other.dropped == 5
+
+
+def test_numbers_that_do_not_fit_behind_the_first_are_dropped() -> None:
+    """Headers are looked at before the cipher: anybody may write the last number into one."""
+    ends = Ends(3 * LARGEST_CHUNK)
+    wire = bytearray(ends.seal(0, 0, 3))
+    wire[4:8] = b"\xff" * 4
+    runs = ends.arrives(bytes(wire))
+    assert [(run.chunk, run.count) for run in runs] == [(1, 2)]
+    assert ends.opener.dropped == 1
