@@ -14,23 +14,21 @@ from functools import partial
 from logging import ERROR
 from typing import Final
 
-from toom_protocol.codec import encode, request_id_of
 from toom_protocol.liveness import LOGIN_LIMIT, SILENCE_LIMIT, SWEEP_INTERVAL
-from toom_protocol.messages import Cause, LogIn, NotStored, Ping, Request, Unknown
+from toom_protocol.messages import Cause, LogIn, Ping, Request, Unknown
 from toom_server.conference import Conference
 from toom_server.connection import Connection
 from toom_server.decisions import Arrival, Batch, Decided, Decisions, Held
+from toom_server.delivery import Delivery
 from toom_server.disk import Disk
 from toom_server.doorway import Doorway
 from toom_server.events import tell
-from toom_server.followers import Followers
 from toom_server.group_commit import GroupCommit
 from toom_server.line_writer import LineWriter
 from toom_server.observer import Observer
-from toom_server.outcomes import FollowPlan, Instant, Session
+from toom_server.outcomes import Instant, Session
 from toom_server.presence import Presence
 from toom_server.proving import Proving
-from toom_server.reading import parts_of
 from toom_server.store import Store
 
 FAREWELL: Final = 1.0  # seconds that slow clients have to take their last replies
@@ -51,11 +49,9 @@ class Hub:
         self._doorway = doorway or Doorway()
         self._conference = conference
         self._store = store
-        self._console = console
-        self._followers = Followers(store)
         self._connections: dict[Session, Connection] = {}
+        self._delivery = Delivery(self._connections, store, console, self._arrive)
         self._arrivals: list[Arrival] = []
-        self._shown: list[str] = []  # lines for the server's terminal
         self._busy = False  # a batch is on its way to the disk, or a turn is due
         self._closing = False
         self._empty = asyncio.Event()  # while closing: every connection has ended
@@ -120,7 +116,7 @@ class Hub:
         """Note that a connection has ended."""
         del self._connections[connection.session]
         self._doorway.leave(connection.session.address)
-        self._followers.left(connection)
+        self._delivery.left(connection)
         self._held.pop(connection, None)
         self._proving.drop(connection)
         if not self._connections:
@@ -190,7 +186,7 @@ class Hub:
                 if self._connections:
                     await self._empty.wait()
         self.drop()
-        self._console.close()
+        self._delivery.close()
 
     def drop(self) -> None:
         """Let go of the threads with what they have, as the server's death does."""
@@ -237,39 +233,9 @@ class Hub:
         self._busy = bool(self._arrivals)
         if self._busy:
             self._turn()
-        speaker: Connection | None = None  # whose messages follow each other
-        answers: list[bytes] = []
-        for connection, what in batch.decided:
-            if connection is not speaker or isinstance(what, Decided):
-                if speaker is not None:
-                    speaker.answer(answers, len(answers))
-                speaker, answers = connection, []
-            if not isinstance(what, Decided):
-                answer, shown = what
-                if fault is None:
-                    self._shown.append(shown)
-                else:
-                    answer = encode(request_id_of(answer), NotStored(fault))
-                answers.append(answer)
-            else:
-                speaker = None
-                self._follow_up(connection, what, fault)
-        if speaker is not None:
-            speaker.answer(answers, len(answers))
-        if self._followers and fault is None:
-            self._followers.kept(batch.additions)
-        self._show()
+        self._delivery.deliver(batch, fault, self._presence.changed)
         if not self._busy:
             self._idle.set()
-
-    def _follow_up(self, connection: Connection, decided: Decided, fault: str | None) -> None:
-        """Tell what became of a request that is no message, or have the list written first."""
-        if fault is not None and decided.outcome.entries:
-            self._tell(connection, decided.refused(fault))
-        elif decided.outcome.changes_the_list:
-            self._presence.changed((connection, decided))
-        else:
-            self._tell(connection, decided)
 
     def _published(self, changes: list[tuple[Connection, Decided]], fault: str | None) -> None:
         """Tell those who came and went that it is written down, or take back that they came."""
@@ -278,40 +244,8 @@ class Hub:
         for connection, decided in changes:
             if fault is not None and decided.outcome.entered:
                 self._conference.expel(connection.session)
-                self._tell(connection, decided.refused(fault))
+                self._delivery.tell(connection, decided.refused(fault))
             else:
-                self._tell(connection, decided)
+                self._delivery.tell(connection, decided)
             self._resume(connection)
-        self._show()
-
-    def _show(self) -> None:
-        """Put the lines of a batch on the server's terminal, all at once."""
-        if self._shown:
-            self._console.say(*self._shown)
-            self._shown.clear()
-
-    def _tell(self, connection: Connection, decided: Decided) -> None:
-        request_id, outcome, is_owed = decided
-        if outcome.notice is not None:
-            target, notice = outcome.notice
-            if target in self._connections:
-                self._connections[target].notify(notice)
-        if outcome.console:
-            self._shown.append(outcome.console)
-        if outcome.audit:
-            tell(**outcome.audit)
-        if not is_owed:
-            return
-        if isinstance(outcome.read, FollowPlan):
-            connection.stream(request_id, self._followers.follow(connection, outcome.read))
-            return
-        if outcome.read is not None:
-            connection.stream(request_id, parts_of(outcome.read, self._store))
-            return
-        if outcome.replaces is not None and outcome.replaces in self._connections:
-            self._connections[outcome.replaces].abort()
-        replies = connection.session.replies
-        if replies is not None and outcome.replies:
-            for whose, request in replies.told(request_id, outcome.replies[0]):
-                self._arrive(whose, request_id, request)
-        connection.answer([encode(request_id, reply) for reply in outcome.replies], 1)
+        self._delivery.show()
