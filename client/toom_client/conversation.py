@@ -29,6 +29,7 @@ from toom_client.screen import Screen
 from toom_client.session import Session, Stopped
 from toom_client.transfers import Transfers
 from toom_protocol import messages as m
+from toom_protocol.characters import seen
 
 DONE: Final = 0  # exit statuses; SPEC S2, S11
 REFUSED: Final = 1
@@ -226,7 +227,7 @@ class Conversation:
                 self._screen.line(file)
                 return
             ticket = tickets.of(reply)
-            self._screen.line(f"Sending {upload.filename} to {upload.username}")
+            self._screen.line(f"Sending {seen(upload.filename)} to {seen(upload.username)}")
             self._transfers.present(ticket, file, number=upload.number)
 
     async def _leave(self) -> None:

@@ -7,6 +7,7 @@ from toom_client.progress import Direction, State
 from toom_client.roster import Action, Answer, Listing, Misfit, Obeyed, Row
 from toom_client.transfers import Received, ReceiveFailed, Report, SendFailed, Uploaded
 from toom_protocol import messages as m
+from toom_protocol.characters import seen
 from toom_protocol.errors import MalformedLine
 from toom_protocol.lines import parse_active_user, parse_post
 from toom_protocol.liveness import DEAD_WITHIN, LOGIN_LIMIT
@@ -37,7 +38,7 @@ _ROOM_FAULTS = {
 def say_login_fault(fault: m.LoginFault, username: str) -> str:
     """Word why a log-in was refused (SPEC S2)."""
     if fault is m.LoginFault.ALREADY:
-        return f"{username} is already logged in."
+        return f"{seen(username)} is already logged in."
     return _LOGIN_FAULTS[fault]
 
 
@@ -62,7 +63,7 @@ class Teller:
                     listing = isinstance(request, m.ListActive)
                     yield NOBODY_ELSE if listing else NO_NEW_MESSAGE
             case m.LoggedOut():
-                yield f"Bye, {self._username}!"
+                yield f"Bye, {seen(self._username)}!"
             case _:
                 yield say_reply(reply)
 
@@ -75,7 +76,8 @@ class Teller:
                 continue  # a server that speaks otherwise
             self._told += 1
             since = format_timestamp(user.at)
-            yield f"{user.username}, {user.address}, {user.udp_port}, active since {since}."
+            name = seen(user.username)
+            yield f"{name}, {user.address}, {user.udp_port}, active since {since}."
 
     def _messages(self, room_id: int, lines: bytes) -> Iterator[str]:
         """Word RDM's answer; rooms have a heading, broadcasts have none (SPEC S10)."""
@@ -89,7 +91,7 @@ class Teller:
                 yield f"room-{room_id}:"
             self._told += 1
             at = format_timestamp(post.at)
-            yield f"#{post.number}; {post.username}: {post.text} at {at}."
+            yield f"#{post.number}; {seen(post.username)}: {post.text} at {at}."
 
 
 RECONNECTED: Final = "Reconnected."
@@ -140,7 +142,7 @@ def say_end(cause: m.Cause | None, *, may_want_tls: bool = False) -> str:
 
 def say_no_key(username: str) -> str:
     """Say that somebody is here, but with a client that has no key (PROTOCOL 5.8)."""
-    return f"The client of {username} is too old: it takes no encrypted files."
+    return f"The client of {seen(username)} is too old: it takes no encrypted files."
 
 
 def say_reply(reply: m.Reply) -> str:
@@ -151,7 +153,7 @@ def say_reply(reply: m.Reply) -> str:
         case m.RoomBuilt(room_id, members):
             return (
                 f"Separate chat room has been created, room ID: {room_id}, "
-                f"users in this room: {', '.join(members)}"
+                f"users in this room: {', '.join(map(seen, members))}"
             )
         case m.RoomExists(room_id):
             return f"a separate room (ID: {room_id}) already created for these users"
@@ -162,7 +164,7 @@ def say_reply(reply: m.Reply) -> str:
         case m.RoomMessageRefused(fault):
             return _ROOM_FAULTS[fault]
         case m.NotActive(name):
-            return f"{name} is offline"
+            return f"{seen(name)} is offline"
         case m.Refused(reason):
             return reason
         case m.NotStored(reason):
@@ -179,8 +181,8 @@ def _split(lines: bytes) -> list[str]:
 
 def _say_room_refused(reply: m.RoomRefused) -> str:
     """Name all faults of the names in one line, unknown ones first (SPEC S8)."""
-    faults = [f"{name} does not exist" for name in reply.unknown]
-    faults += [f"{name} is offline" for name in reply.offline]
+    faults = [f"{seen(name)} does not exist" for name in reply.unknown]
+    faults += [f"{seen(name)} is offline" for name in reply.offline]
     if reply.oneself:
         faults.append("you cannot name yourself, you are a member anyway")
     return "The separate room has not been created: " + ", ".join(faults)
@@ -190,13 +192,13 @@ def say_report(report: Report) -> str:
     """Word what became of a transfer (SPEC S12)."""
     match report:
         case Uploaded(filename):
-            return f"{filename} has been uploaded"
+            return f"{seen(filename)} has been uploaded"
         case Received(filename, presenter):
-            return f"Received {filename} from {presenter}"
+            return f"Received {seen(filename)} from {seen(presenter)}"
         case SendFailed(filename, audience, reason):
-            return f"Transfer of {filename} to {audience} failed: {reason}"
+            return f"Transfer of {seen(filename)} to {seen(audience)} failed: {reason}"
         case ReceiveFailed(filename, presenter, reason):
-            return f"Transfer of {filename} from {presenter} failed: {reason}"
+            return f"Transfer of {seen(filename)} from {seen(presenter)} failed: {reason}"
         case _:
             assert_never(report)
 
@@ -229,7 +231,8 @@ def _say_row(row: Row) -> str:
     way, preposition = (
         ("sending", "to") if row.direction is Direction.SENDING else ("receiving", "from")
     )
-    words = [f"{row.number}: {way} {row.filename} {preposition} {row.peer}", row.state.value]
+    what = f"{row.number}: {way} {seen(row.filename)} {preposition} {seen(row.peer)}"
+    words = [what, row.state.value]
     if row.state is State.FAILED:
         words[-1] += f": {row.reason}"
     elif row.state is not State.DONE:
@@ -252,13 +255,13 @@ def _say_misfit(action: Action, row: Row) -> str:
         case Action.RETRY, State.DONE:
             return "has not failed."
         case Action.RETRY, State.FAILED:
-            return f"came from {row.peer}, who alone can send it again."
+            return f"came from {seen(row.peer)}, who alone can send it again."
         case Action.RETRY, _:
             return "has not ended."
         case _, State.DONE | State.FAILED:
             return "has ended."
         case Action.CONTINUE, State.HELD:
-            return f"is paused by {row.peer}, who alone can let it go on."
+            return f"is paused by {seen(row.peer)}, who alone can let it go on."
         case Action.PAUSE, State.PAUSED:
             return "is paused already."
         case Action.PAUSE, State.CHECKING:

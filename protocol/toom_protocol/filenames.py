@@ -10,13 +10,12 @@ import enum
 import unicodedata
 from typing import Final
 
+from toom_protocol.characters import CONTROLS, hides_something, seen
+
 MAX_NAME_SIZE: Final = 200  # bytes of UTF-8; SPEC S12
 MAX_STORED_NAME_SIZE: Final = 255  # bytes; NAME_MAX of the usual file systems
 MAX_SHOWN_NAME: Final = 60  # characters of a refused name that a terminal is shown
 
-# Cc: control characters; Zl, Zp: separators that a terminal may take for a new line; Cs: lone
-# surrogates, which are what the operating system's invalid UTF-8 becomes in Python.
-_FORBIDDEN_CATEGORIES: Final = frozenset({"Cc", "Zl", "Zp", "Cs"})
 # Controls of writing direction: with them a name can be shown as quite another one (UAX 9).
 _DIRECTIONS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -30,6 +29,7 @@ class NameFault(enum.Enum):
     DOTS = "the name holds .."
     HIDDEN = "the name begins with a dot"
     CONTROL = "the name holds a control character or is no valid UTF-8"
+    UNSEEN = "the name holds a character that cannot be seen"
 
 
 def fault_in(name: str, *, max_size: int = MAX_NAME_SIZE) -> NameFault | None:
@@ -43,7 +43,7 @@ def fault_in(name: str, *, max_size: int = MAX_NAME_SIZE) -> NameFault | None:
     """
     if not name:
         return NameFault.EMPTY
-    if any(unicodedata.category(each) in _FORBIDDEN_CATEGORIES for each in name):
+    if any(unicodedata.category(each) in CONTROLS for each in name):
         return NameFault.CONTROL
     if not _DIRECTIONS.isdisjoint(name):
         return NameFault.CONTROL
@@ -55,7 +55,7 @@ def fault_in(name: str, *, max_size: int = MAX_NAME_SIZE) -> NameFault | None:
         return NameFault.HIDDEN
     if len(name.encode()) > max_size:
         return NameFault.TOO_LONG
-    return None
+    return NameFault.UNSEEN if hides_something(name) else None
 
 
 def presenter_filename(presenter: str, filename: str) -> str | None:
@@ -70,8 +70,8 @@ def presenter_filename(presenter: str, filename: str) -> str | None:
 
 
 def shown(name: str) -> str:
-    """Make any name safe to print on a terminal: what is no bare name is escaped and cut."""
-    if fault_in(name) is None:
-        return name
-    escaped = name.encode("unicode_escape").decode("ascii")
-    return escaped if len(escaped) <= MAX_SHOWN_NAME else f"{escaped[:MAX_SHOWN_NAME]}…"
+    """Make any name safe to print: what cannot be seen is escaped, what is no bare name is cut."""
+    escaped = seen(name)
+    if fault_in(name) is None or len(escaped) <= MAX_SHOWN_NAME:
+        return escaped
+    return f"{escaped[:MAX_SHOWN_NAME]}…"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from toom_protocol.characters import hides_something
 from toom_protocol.texts import fault_of_account_word
 from toom_server.passwords import fault_of_hash, is_hash, matches
 
@@ -141,4 +142,6 @@ def _account(raw: bytes) -> Iterator[tuple[str, str]]:
         raise ValueError("the name holds a `;`")
     if is_hash(rest[0]) and (fault := fault_of_hash(rest[0])):
         raise ValueError(fault)
+    if hides_something(username):  # two accounts would look alike, or one cannot be typed
+        raise ValueError(f"the name holds a character that cannot be seen: {username!a:.80}")
     yield username, rest[0]

@@ -85,7 +85,12 @@ class _Json(logging.Formatter):
 
 
 def _word(value: object) -> str:
-    """A value in one word: in quotes where it holds anything that could be taken for more."""
+    """A value in one word: in quotes where it holds anything that could be taken for more.
+
+    What cannot be seen, or tells a terminal to do something, is escaped in these (PROTOCOL 7.5).
+    """
     text = str(value)
-    plain = text.isprintable() and text and not set(text) & set(" =\"'\\")
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    if text and text.isprintable() and not set(text) & set(" =\"'\\"):
+        return text
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in quoted)

@@ -3,10 +3,19 @@
 import pytest
 
 from toom_client.progress import Direction, State
+from toom_client.reports import Received, ReceiveFailed, Report, SendFailed, Uploaded
 from toom_client.roster import Action, Listing, Misfit, Obeyed, Order, Row
-from toom_client.wording import Teller, say_answer, say_end, say_login_fault, say_reply
+from toom_client.wording import (
+    Teller,
+    say_answer,
+    say_end,
+    say_login_fault,
+    say_reply,
+    say_report,
+)
 from toom_protocol import messages as m
 
+ESCAPED = r"a\u200bb.mp4"
 AT = "1 Jun 2022 16:05:00"
 
 
@@ -47,6 +56,7 @@ def test_log_in_faults(fault: m.LoginFault, line: str) -> None:
         (m.RoomMessageRefused(m.RoomFault.NO_SUCH_ROOM), "The separate room does not exist"),
         (m.RoomMessageRefused(m.RoomFault.NOT_A_MEMBER), "You are not in this separate room chat"),
         (m.NotActive("Han"), "Han is offline"),
+        (m.NotActive("Ha\u200bn"), r"Ha\u200bn is offline"),  # PROTOCOL 7.5
         (m.Refused("Because."), "Because."),
     ],
 )
@@ -157,3 +167,34 @@ def test_orders_that_are_obeyed() -> None:
         ["Transfer 1 goes on."],
         ["Transfer 1 is cancelled."],
     ]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        Uploaded("a\u200bb.mp4", "Ha\u200bn"),
+        Received("a\u200bb.mp4", "Ha\u200bn"),
+        SendFailed("a\u200bb.mp4", "Ha\u200bn", "no answer"),
+        ReceiveFailed("a\u200bb.mp4", "Ha\u200bn", "no answer"),
+    ],
+)
+def test_no_two_names_of_transfers_look_alike(report: Report) -> None:
+    """PROTOCOL 7.5."""
+    line = say_report(report)
+    assert line.isprintable()
+    assert ESCAPED in line
+
+
+def test_no_two_names_in_lists_look_alike() -> None:
+    """PROTOCOL 7.5; what somebody says is shown as it was typed, joined emoji and all."""
+    row = Row(1, Direction.RECEIVING, "Ha\u200bn", "a\u200bb.mp4", State.DONE, 1.0)
+    [line] = say_answer(Listing((row,)))
+    assert line == rf"1: receiving {ESCAPED} from Ha\u200bn, done"
+    teller = Teller("Yoda")
+    [line] = teller.tell(
+        m.ActiveLines(f"1; {AT}; Ha\u200bn; 10.0.0.2; 8000\n".encode()), m.ListActive()
+    )
+    assert line.startswith(r"Ha\u200bn, ")
+    asked = m.ReadMessages(m.LogChoice.BROADCASTS, AT)
+    [line] = teller.tell(m.LogLines(0, f"1; {AT}; Ha\u200bn; 👨\u200d👩\n".encode()), asked)
+    assert line == r"#1; Ha\u200bn: " + f"👨\u200d👩 at {AT}."

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toom_protocol.characters import is_unseen
 from toom_protocol.filenames import NameFault, fault_in, presenter_filename, shown
 
 
@@ -20,6 +21,10 @@ from toom_protocol.filenames import NameFault, fault_in, presenter_filename, sho
         "x" * 200,
         "ä" * 100,
         "back\\slash",
+        "می\u200cروم.mp4",  # a joiner where it is seen: PROTOCOL 7.5
+        "family 👨\u200d👩\u200d👧.mp4",
+        "❤\ufe0f\u200d🔥.mp4",
+        "\ue000 private.mp4",
     ],
 )
 def test_bare_names(name: str) -> None:
@@ -44,6 +49,13 @@ def test_bare_names(name: str) -> None:
         ("a\u2028b", NameFault.CONTROL),
         ("a\u202e4pm.exe", NameFault.CONTROL),
         ("a\udcff", NameFault.CONTROL),
+        ("a\u200bb", NameFault.UNSEEN),
+        ("a\u200db", NameFault.UNSEEN),
+        ("a\ufeff", NameFault.UNSEEN),
+        ("a\u00adb", NameFault.UNSEEN),
+        ("a\u3164", NameFault.UNSEEN),
+        ("a\ufe0f", NameFault.UNSEEN),
+        ("🏴\U000e0067\U000e007f", NameFault.UNSEEN),
         ("x" * 201, NameFault.TOO_LONG),
         ("ä" * 101, NameFault.TOO_LONG),
     ],
@@ -78,12 +90,19 @@ def test_whatever_is_stored_is_one_path_component(presenter: str, filename: str)
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_any_name_can_be_shown_on_one_line(name: str) -> None:
-    assert all(character.isprintable() or character == " " for character in shown(name)) or (
-        fault_in(name) is None  # a bare name is shown as it is
-    )
-    assert "\n" not in shown(name)
-    assert "\x1b" not in shown(name)
+    for place, character in enumerate(shown(name)):
+        assert not is_unseen(shown(name), place), ascii(character)
+
+
+@given(st.text(st.sampled_from("a👨م\u200b\u200c\u200d\ufe0f\ue000\U0010ffff\n")))
+def test_what_is_stored_is_what_is_shown_or_is_escaped(name: str) -> None:
+    """PROTOCOL 7.5."""
+    stored = presenter_filename("Yoda", name)
+    if stored is not None:
+        assert "\u200b" not in stored
+        assert (shown(stored) == stored) is not any(each in stored for each in "\ue000\U0010ffff")
 
 
 def test_a_long_hostile_name_is_cut() -> None:
     assert len(shown("\n" * 1000)) < 70
+    assert len(shown("\u200b" * 1000)) < 70

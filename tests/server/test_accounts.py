@@ -35,6 +35,9 @@ def test_what_a_file_may_look_like(content: bytes) -> None:
         (b" Yoda jedi", "one space"),
         (b"Yo;da jedi", "`;`"),
         (b"Yo\x01da jedi", "control"),
+        ("Yo\u200bda jedi".encode(), "cannot be seen: 'Yo\\u200bda'"),  # PROTOCOL 7.5
+        ("Yo\u202eda jedi".encode(), "cannot be seen"),
+        ("Yoda\ufe0f jedi".encode(), "cannot be seen"),
         (b"Yoda je\tdi", "control"),
         (b"\xff\xfe jedi", "UTF-8"),
         (b"Y" * 2000 + b" jedi", "longer"),

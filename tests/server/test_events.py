@@ -41,6 +41,17 @@ def test_a_line_of_text_says_name_and_value() -> None:
     assert foreign == 'level=ERROR event=message text="slow: 3"'
 
 
+def test_a_name_tells_a_terminal_nothing() -> None:
+    """PROTOCOL 7.5: whoever logs in types the name, and the log may be looked at in a terminal."""
+    stream = io.StringIO()
+    writer = LineWriter(stream)
+    listen(writer, "info", "text")
+    tell(logging.WARNING, "login-refused", account="Yo\u200bda\x9b2J\u2028é\U000e0041")
+    writer.close()
+    line = stream.getvalue()
+    assert line.endswith(r'account="Yo\u200bda\u009b2J\u2028é\udb40\udc41"' + "\n")
+
+
 def test_a_line_of_json_says_the_same() -> None:
     login, malformed, foreign = map(json.loads, lines("json"))
     assert {"event": "login", "account": "a=b c", "level": "info"}.items() <= login.items()
