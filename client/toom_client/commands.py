@@ -29,7 +29,8 @@ MANAGE: Final = "TRF"  # with `--manage` alone; PROTOCOL 5.15
 INVALID: Final = "Error. Invalid command!"
 BAD_TIMESTAMP: Final = "Invalid timestamp. The format is: 1 Jun 2022 16:01:20"
 TOO_LONG: Final = f"The line is too long: it must be shorter than {MAX_LINE} bytes."
-MAX_TRANSFER: Final = 10**9  # a higher number cannot be that of a transfer
+TRANSFER_DIGITS: Final = 9  # a number of more cannot be that of a transfer
+SHOWN_DIGITS: Final = 20  # of such a number
 MAX_ROOM_ID: Final = 2**63 - 1  # a longer number cannot be the ID of any room
 
 USAGE: Final = {
@@ -161,7 +162,10 @@ def _manage(rest: str) -> Command | Complaint:
     if word not in _ACTIONS or not (number.isascii() and number.isdigit()):
         return Complaint(USAGE["TRF"])
     digits = number.lstrip("0") or "0"
-    return Order(_ACTIONS[word], MAX_TRANSFER if len(digits) > 9 else int(digits))
+    if len(digits) > TRANSFER_DIGITS:
+        shown = digits if len(digits) <= SHOWN_DIGITS else f"{digits[:SHOWN_DIGITS]}…"
+        return Complaint(f"There is no transfer {shown}.")
+    return Order(_ACTIONS[word], int(digits))
 
 
 def _fault_of_words(rest: str) -> str | None:
