@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toom_client.berths import Berths
 from toom_client.datagrams import Datagrams
 from toom_client.files import OpenedFile
 from toom_client.jobs import Jobs
@@ -53,12 +54,13 @@ class Ends:
         self._jobs = jobs
         self._rules = rules
         self._traces = traces
-        self._names: set[str] = set()  # of all files on their way in
+        self._berths = Berths()
         self._closed = False
 
     def close(self) -> None:
         """Make no more."""
         self._closed = True
+        self._berths.close()
 
     def audience(self, ticket: Ticket) -> Listening | None:
         """Expect the presenter of a ticket; None where that cannot be."""
@@ -74,7 +76,7 @@ class Ends:
             self._directory,
             now=self._clock(),
             clock=self._clock,
-            names=self._names,
+            berths=self._berths,
             work=self._jobs.work,
             rules=self._rules,
             begin_trace=partial(self._begin_trace, ticket, "audience") if self._traces else None,

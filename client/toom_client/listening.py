@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from toom_client.berths import Berths
 from toom_client.block_store import BlockStore
 from toom_client.chance import fresh_challenge
 from toom_client.control import BeginTrace, ControlChannel, Send
@@ -62,7 +63,7 @@ class Listening:
         *,
         now: float,
         clock: Callable[[], float],
-        names: set[str],
+        berths: Berths,
         work: Work,
         rules: Rules,
         begin_trace: BeginTrace | None = None,
@@ -72,7 +73,7 @@ class Listening:
         Args:
             peer: where the server has seen the presenter.
             static: this client's keys since it logged in.
-            names: the final names of all files on their way in; shared by all of one client.
+            berths: for all files on their way in; shared by all of one client.
             begin_trace: called with the first hello, where a trace is wanted.
         """
         self.connection = connection_of(ticket.number)
@@ -85,7 +86,7 @@ class Listening:
             hearer=PacketType.PRESENTER_CONTROL,
         )
         self._greeting = Greeting(ticket, static, self._control)
-        self._place = Place(ticket.peer, directory, names=names, work=work, rules=rules)
+        self._place = Place(ticket.peer, directory, berths=berths, work=work, rules=rules)
         self._chunk_size = 0
         self._engine = Audience(now=now, paths=Paths(peer, draw=fresh_challenge))
         self.blocks = BlockStore(self._engine, self.connection)
@@ -111,7 +112,7 @@ class Listening:
     @property
     def receiving(self) -> bool:
         """Whether a file is on its way in."""
-        return self._place.file is not None
+        return self._place.file is not None and self._place.has_begun
 
     def share_buffer(self, size: int) -> None:
         """Tell how many bytes of the socket's buffer this transfer may count on."""

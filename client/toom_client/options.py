@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
-from toom_client.rules import AT_ONCE, CONTROLLERS, parse_accept, parse_number, parse_size
+from toom_client.berths import AT_ONCE
+from toom_client.rules import CONTROLLERS, parse_accept, parse_number, parse_size
 
 WRONG_USAGE: Final = 2  # exit status; CONTRACT
 Value = TypeVar("Value")
@@ -91,8 +92,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "--max-transfers",
         metavar="N",
         type=_read_by(parse_number),
-        default=AT_ONCE,
-        help="files that may be on their way in at a time (default: %(default)s)",
+        help="files that may be on their way in at a time; more are refused (default: any number; "
+        f"of one user {AT_ONCE} come at a time, the others wait)",
     )
     parser.add_argument(
         "--trace",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from toom_client.berths import Berths
 from toom_client.files import FileFault
 from toom_client.incoming import IncomingFile
 from toom_client.rules import Rules
@@ -25,18 +26,20 @@ class Place:
     """Taken with `take`, then the file is put there with `commit`; `leave` ends it at any stage."""
 
     def __init__(
-        self, presenter: str, directory: Path, *, names: set[str], work: Work, rules: Rules
+        self, presenter: str, directory: Path, *, berths: Berths, work: Work, rules: Rules
     ) -> None:
         """Take nothing yet.
 
         Args:
-            names: the final names of all files on their way in; shared by all of one client.
+            berths: for all files on their way in; shared by all of one client.
         """
         self.file: IncomingFile | None = None
         """What lies here; None before it is taken and after it is left."""
+        self.has_begun = False
+        """Whether it comes; else it waits for its turn, if there is one."""
         self._presenter = presenter
         self._directory = directory
-        self._names = names
+        self._berths = berths
         self._work = work
         self._rules = rules
 
@@ -44,23 +47,27 @@ class Place:
         """Begin to make room for an offered file.
 
         Args:
-            then: told when there is room, or why there is none.
+            then: told when it is the file's turn and there is room, or why there is none.
 
         Returns:
             Why the file is not taken at all; None where it is.
         """
         name = filenames.presenter_filename(self._presenter, offer.filename)
-        fault = self._rules.fault_in(self._presenter, offer.size, len(self._names))
+        fault = self._rules.fault_in(self._presenter, offer.size, len(self._berths))
         if name is None:
             return Reason.BAD_NAME
         if fault is not None:
             return fault
-        if name in self._names:
-            return Reason.NAME_BUSY
-        self._names.add(name)
-        self.file = IncomingFile(self._directory, name, offer.size, chunk_size)
-        self._work(self.file.prepare, then)
-        return None
+        file = IncomingFile(self._directory, name, offer.size, chunk_size)
+
+        def begin() -> None:
+            self.has_begun = True
+            self._work(file.prepare, then)
+
+        fault = self._berths.take(self._presenter, name, begin)
+        if fault is None:
+            self.file = file
+        return fault
 
     def commit(self, then: Then) -> None:
         """Begin to put the file, which is whole and verified, under its final name."""
@@ -76,4 +83,4 @@ class Place:
         file, self.file = self.file, None
         if file is not None:
             file.discard(keep=keep)
-            self._names.discard(file.filename)
+            self._berths.leave(self._presenter, file.filename)

@@ -11,7 +11,6 @@ from typing import Final
 
 from toom_protocol.transfer.reasons import Reason
 
-AT_ONCE: Final = 64  # files on their way in; each takes a descriptor, and its part of the buffer
 CONTROLLERS: Final = (
     "rate",
     "cubic",
@@ -28,13 +27,13 @@ class Rules:
     Attributes:
         accept: the names of those whose files are taken; None: everybody's (SPEC S12).
         max_file_size: bytes; None: any size.
-        at_once: files on their way in at one time.
+        at_once: files on their way in at one time; None: any number, in turns (berths).
         congestion: which controller says how fast files go out; one of CONTROLLERS.
     """
 
     accept: frozenset[str] | None = None
     max_file_size: int | None = None
-    at_once: int = AT_ONCE
+    at_once: int | None = None
     congestion: str = CONTROLLERS[0]
 
     def fault_in(self, presenter: str, size: int, under_way: int) -> Reason | None:
@@ -48,7 +47,9 @@ class Rules:
             return Reason.NOT_ACCEPTED
         if self.max_file_size is not None and size > self.max_file_size:
             return Reason.TOO_LARGE
-        return Reason.TOO_MANY if under_way >= self.at_once else None
+        if self.at_once is not None and under_way >= self.at_once:
+            return Reason.TOO_MANY
+        return None
 
 
 def parse_accept(text: str) -> frozenset[str] | None:

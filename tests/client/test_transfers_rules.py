@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.client.table import Client, Table
+from tests.client.table import Client, Table, content_of
 from toom_client.rules import Rules
 from toom_client.transfers import (
     Received,
     ReceiveFailed,
     SendFailed,
+    Uploaded,
 )
+
+FILES = 200  # more than come at a time
 
 
 @pytest.mark.parametrize(
@@ -31,6 +34,19 @@ def test_what_is_against_the_audiences_rules_is_refused_at_both_ends(
     assert yoda.hears() == SendFailed("a.mp4", "Strict", reason)
     assert strict.hears() == ReceiveFailed("a.mp4", "Yoda", reason)
     assert list(strict.directory.iterdir()) == [], "the disk was not touched"
+
+
+@pytest.mark.slow
+def test_hundreds_of_files_in_a_row_arrive(table: Table, yoda: Client, han: Client) -> None:
+    """Nothing is refused for being too much (SPEC S12): what has no place waits for one."""
+    files = {f"{number}.mp4": content_of(5000, seed=number) for number in range(FILES)}
+    for name, content in files.items():
+        yoda.writes(name, content)
+    for name in files:
+        table.send(yoda, name, han)
+    assert {han.hears() for _ in files} == {Received(name, "Yoda") for name in files}
+    assert {yoda.hears() for _ in files} == {Uploaded(name, "Han") for name in files}
+    assert han.stored() == {f"Yoda_{name}": content for name, content in files.items()}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from toom_client.berths import Berths
 from toom_client.datagrams import LARGEST
 from toom_client.files import FileFault, OpenedFile, open_for_sending
 from toom_client.listening import Listening
@@ -150,13 +151,13 @@ class AudienceEnd(End):
         *,
         number: int = 7,
         rules: Rules | None = None,
-        names: set[str] | None = None,
+        berths: Berths | None = None,
         receive_buffer: int = 4 << 20,
     ) -> None:
         """Begin to expect.
 
         Args:
-            names: on their way in; shared by the ends of one client.
+            berths: shared by the ends of one client.
         """
         self.jobs: deque[tuple[Callable[[], None], Callable[[FileFault | None], None]]] = deque()
         self.works = True
@@ -169,7 +170,7 @@ class AudienceEnd(End):
             directory,
             now=clock.now,
             clock=clock,
-            names=set() if names is None else names,
+            berths=Berths() if berths is None else berths,
             work=lambda job, then: self.jobs.append((job, then)),
             rules=rules or Rules(),
         )

@@ -20,6 +20,7 @@ from tests.doubles.ends import (
 )
 from tests.fuzz.hostile import SIZES, TOTAL, Hostile, content_of, tree_of
 from tests.fuzz.source import Source
+from toom_client.berths import Berths
 from toom_client.reports import Received
 from toom_protocol.transfer import frames as f
 from toom_protocol.transfer.hello import PresenterHandshake
@@ -57,7 +58,7 @@ class HostilePresenter(Hostile):
         self.before = self._outside()
         self.roots: set[bytes] = set()  # that were ever said
         self.blocks = 0  # that the audience says it has
-        self.names: set[str] = set()
+        self.berths = Berths()
         self.content = content_of(TOTAL)
         self.size, self.chunk_size = 0, LARGEST_CHUNK
         self._expect()
@@ -65,7 +66,7 @@ class HostilePresenter(Hostile):
     def _expect(self) -> None:
         self.keys, self.number = None, 0
         self.handshake: PresenterHandshake | None = None
-        self.audience = AudienceEnd(self.directory, self.clock, names=self.names)
+        self.audience = AudienceEnd(self.directory, self.clock, berths=self.berths)
         self.end = self.audience
 
     def step(self, source: Source) -> None:
@@ -234,7 +235,7 @@ class HostilePresenter(Hostile):
         if any(isinstance(report, Received) for report in self.end.reports):
             assert any(path.name.startswith("Yoda_") for path in self.directory.iterdir())
         if self.end.is_over and not self.audience.jobs:
-            assert not self.names
+            assert not len(self.berths)
 
     def close(self) -> None:
         self.audience.works = True

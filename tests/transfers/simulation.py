@@ -20,6 +20,7 @@ from typing import Final
 
 from tests.doubles.ends import AudienceEnd, Clock, End, PresenterEnd, descriptors_below, kill
 from tests.doubles.link import Faults, Network
+from toom_client.berths import Berths
 from toom_client.block_store import BlockStore
 from toom_client.files import HIDDEN
 from toom_client.reports import Report
@@ -109,7 +110,7 @@ class Simulation:
         self.presenters: dict[int, PresenterEnd] = {}
         self.audiences: dict[int, AudienceEnd] = {}
         self.presented: dict[int, bytes] = {}  # by try: what the file was when it was opened
-        self.names: set[str] = set()
+        self.berths = Berths()
         self.passed = 0  # datagrams that were sent, of all tries
         self.of_this_try = 0
         self.arrived: list[tuple[bool, bytes]] = []  # at this moment: towards Han?, which
@@ -139,7 +140,7 @@ class Simulation:
         self.of_this_try = 0
         number = self.tries
         self.presented[number] = self.path.read_bytes()
-        audience = AudienceEnd(self.hans, self.clock, number=number, names=self.names)
+        audience = AudienceEnd(self.hans, self.clock, number=number, berths=self.berths)
         self.audiences[number] = audience
         spoil(audience.listening.blocks, self.is_spoilt)
         self.presenters[number] = PresenterEnd(self.path, self.clock, number=number)
@@ -250,7 +251,7 @@ class Simulation:
     def come_back(self, *, yoda: bool) -> None:
         """Start the client again that has ended."""
         if not yoda:
-            self.names = set()
+            self.berths = Berths()
         if self.at_once and self.tries < TRIES:
             self.begin()
 

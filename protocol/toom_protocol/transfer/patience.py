@@ -17,6 +17,7 @@ SILENCE: Final = 15.0  # a peer silent for so long is gone; SPEC S12
 KEEP_ALIVE: Final = 2.0  # after so long without a word of its own each end pings: 7 in a silence
 FIRST_REPEAT: Final = 0.1  # an offer may overtake the server's notice to the audience by so much
 LONGEST_REPEAT: Final = 1.0
+WELCOME_REPEAT: Final = 4.0  # an offer that waits for its turn: three times in a silence
 EXPECTATION: Final = 30.0  # seconds that the server's notice of a presenter is valid for
 LINGER: Final = 15.0  # the last word is repeated, and questions answered, for the peer's patience
 LINGER_TO_THE_DEAD: Final = 3.0  # after the peer fell silent: it may only have lost our direction
@@ -45,11 +46,16 @@ class Repeat:
     def __init__(self, *, now: float, first: float = FIRST_REPEAT) -> None:
         self.due = now
         self._interval = first
+        self._longest = LONGEST_REPEAT
+
+    def relax(self) -> None:
+        """Who is to answer is there, and lets it wait."""
+        self._longest = WELCOME_REPEAT
 
     def said(self, *, now: float) -> None:
         """Note that it was said now: the next time comes after twice as long a while."""
         self.due = now + self._interval
-        self._interval = min(2 * self._interval, LONGEST_REPEAT)
+        self._interval = min(2 * self._interval, self._longest)
 
 
 class Farewell:

@@ -124,6 +124,7 @@ class Presenter:
             self.sending.start_afresh(took, now=now)
         self.held = Hold() in frames
         self._stand(now)
+        self._offer_repeat.relax()
         if self._farewell is not None:
             self._farewell.hear(frames, now=now)
             return

@@ -1,5 +1,7 @@
 """PROTOCOL 5.3 to 5.7: decisions of the presenter that a pair of honest engines never needs."""
 
+import pytest
+
 from toom_protocol.transfer.congestion import RateBased
 from toom_protocol.transfer.congestion.control import MIN_WINDOW
 from toom_protocol.transfer.events import Delivered, Failed
@@ -14,7 +16,7 @@ from toom_protocol.transfer.frames import (
     Refuse,
 )
 from toom_protocol.transfer.packets import LARGEST_CHUNK, MAX_NUMBER, DataRun
-from toom_protocol.transfer.patience import Control
+from toom_protocol.transfer.patience import SILENCE, Control
 from toom_protocol.transfer.presenter import Phase, Presenter
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.recovery import PERSISTENT_PROBES
@@ -55,6 +57,21 @@ def test_a_ping_while_the_audience_prepares_keeps_the_offer_alive() -> None:
         engine.receive(second, (Ping(),), now=float(second))
         engine.poll(now=float(second))
     assert engine.next_event() is None
+
+
+def test_an_offer_that_waits_for_its_turn_is_repeated_rarely_and_never_given_up() -> None:
+    """Hundreds may wait (PROTOCOL 5.9), each with a full datagram every time."""
+    engine, times, now = presenter(), [], 0.0
+    while now < 120.0:
+        if sent_frames(engine.poll(now=now)):
+            times.append(now)
+        engine.receive(len(times), (Ping(),), now=now + 0.01)
+        now = engine.deadline()
+    assert engine.next_event() is None
+    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    assert gaps[:3] == pytest.approx([0.1, 0.2, 0.4])
+    assert gaps[-20:] == pytest.approx([4.0] * 20)
+    assert 3 * max(gaps) < SILENCE
 
 
 def test_a_refusal_ends_the_offer() -> None:
