@@ -79,10 +79,11 @@ class FileStore:
         self._guests: list[Callable[[], None]] = []
 
     def shelter(self, put_back: Callable[[], None]) -> None:
-        """Have what others keep in the hidden folder put back when the folder is made anew.
+        """Have what others keep in the hidden folder put back when it is not there any more.
 
         Args:
-            put_back: does it; raises OSError when the disk refuses, and is called again then.
+            put_back: does it where that is so; raises OSError when the disk refuses, and is
+                called again then.
         """
         self._guests.append(put_back)
 
@@ -206,15 +207,18 @@ class FileStore:
             raise StoreError(f"The server's disk refuses: {exc.strerror}.") from exc
 
     def keep_hold(self) -> None:
-        """Take the lock again that was deleted with `.toom/`; each batch does so too."""
+        """Put back what was deleted of `.toom/`; each batch takes the lock again too."""
         if self._batch is not None:
             return
         was_whole = self._is_whole
         try:
             self._remake_hidden()
+            for put_back in self._guests:
+                put_back()
         except OSError as exc:  # the next batch is refused, with the reason
+            self._is_whole = False
             if was_whole:
-                tell(ERROR, "not-stored", file=".toom/lock", why=exc.strerror)
+                tell(ERROR, "not-stored", file=exc.filename or ".toom/lock", why=exc.strerror)
 
     def read(self, log: int, since: datetime) -> Iterator[bytes]:
         """Yield blocks of whole lines, from the file itself."""

@@ -11,12 +11,16 @@ import re
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from logging import INFO, WARNING
 from pathlib import Path
 from typing import Final
+
+from toom_server.events import tell
 
 CERTIFICATE: Final = "tls-certificate.pem"
 KEY: Final = "tls-key.pem"
 VALID: Final = timedelta(days=3650)  # clients know it by its fingerprint, not by its date
+NOTE: Final = "clients that remember another certificate of this server refuse this one"
 NAME: Final = "toom-server"
 MODE: Final = 0o644  # of the certificate
 KEY_MODE: Final = 0o600
@@ -37,9 +41,13 @@ def own_certificate(folder: Path) -> tuple[Path, Path]:
     """
     certificate, key = folder / CERTIFICATE, folder / KEY
     if not (certificate.exists() and key.exists()):
+        if certificate.exists() or key.exists():
+            lost = KEY if certificate.exists() else CERTIFICATE
+            tell(WARNING, "found", what=f"{lost} is missing: making a new certificate and key")
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             _make(certificate, key)
+            tell(INFO, "certificate-made", file=certificate, note=NOTE)
         except ImportError as exc:
             raise CannotEncrypt(
                 "--tls without --tls-certificate makes one with the library cryptography: "
@@ -53,8 +61,8 @@ def own_certificate(folder: Path) -> tuple[Path, Path]:
 def keeper(certificate: Path, key: Path) -> Callable[[], None]:
     """Give what puts both files back as they are now, when one of them has been deleted.
 
-    Clients know a server by its certificate, so one that was made outlasts its folder while the
-    server runs.
+    Clients know a server by its certificate, so one that was made outlasts its files while the
+    server runs: the next start would make another.
 
     Raises:
         CannotEncrypt: they cannot be read.
@@ -65,9 +73,11 @@ def keeper(certificate: Path, key: Path) -> Callable[[], None]:
         raise CannotEncrypt(f"Cannot read {certificate} or {key}: {exc.strerror}") from exc
 
     def put_back() -> None:
-        if not (certificate.exists() and key.exists()):
-            for path, content, mode in contents:
-                _write(path, content, mode)
+        if certificate.exists() and key.exists():
+            return
+        for path, content, mode in contents:
+            _write(path, content, mode)
+        tell(WARNING, "certificate-put-back", file=certificate)
 
     return put_back
 

@@ -1,5 +1,8 @@
 """Encrypted connections: PROTOCOL 2.6."""
 
+import errno
+import logging
+import os
 import shutil
 import ssl
 import stat
@@ -14,6 +17,7 @@ from tests.doubles.patience import wait_until
 from tests.server.programs import PATIENCE, free_port, serving, start
 from toom_client.pins import fingerprint as fingerprint_of
 from toom_server import tls
+from toom_server.file_store import FileStore
 
 pytest.importorskip("cryptography")
 CLIENT = [sys.executable, str(Path(__file__).parents[2] / "client" / "client.py")]
@@ -158,6 +162,62 @@ def test_a_certificate_outlasts_its_folder_while_the_server_runs(tmp_path: Path)
     assert stat.S_IMODE((hidden / tls.KEY).stat().st_mode) == 0o600
     with serving(tmp_path, "--tls") as (_server, _port, again):
         assert again.partition("fingerprint=")[2] == said.partition("fingerprint=")[2] != ""
+
+
+@pytest.mark.parametrize("deleted", [[tls.CERTIFICATE, tls.KEY], [tls.KEY], [tls.CERTIFICATE]])
+def test_a_certificate_that_is_deleted_is_put_back_while_the_server_runs(
+    tmp_path: Path, deleted: list[str]
+) -> None:
+    """PROTOCOL 6.3: else the next start would make another, which clients refuse."""
+    hidden = tmp_path / ".toom"
+    with serving(tmp_path, "--tls") as (server, _port, said):
+        before = (hidden / tls.CERTIFICATE).read_bytes(), (hidden / tls.KEY).read_bytes()
+        for name in deleted:
+            (hidden / name).unlink()
+        assert server.stderr is not None
+        assert "event=certificate-put-back" in server.stderr.readline()
+        assert (
+            (hidden / tls.CERTIFICATE).read_bytes(),
+            (hidden / tls.KEY).read_bytes(),
+        ) == before
+    with serving(tmp_path, "--tls") as (_server, _port, again):
+        assert again.partition("fingerprint=")[2] == said.partition("fingerprint=")[2] != ""
+
+
+@pytest.mark.parametrize("lost", [tls.CERTIFICATE, tls.KEY])
+def test_half_of_a_certificate_is_said_to_be_of_no_use(
+    tmp_path: Path, lost: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    certificate, key = tls.own_certificate(tmp_path)
+    before = tls.fingerprint(certificate)
+    (tmp_path / lost).unlink()
+    caplog.clear()
+    tls.context(*tls.own_certificate(tmp_path))
+    assert tls.fingerprint(certificate) != before
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    warning, _ = caplog.records
+    assert lost in str(vars(warning))
+
+
+def test_a_certificate_that_cannot_be_put_back_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FileStore(tmp_path)
+    store.load()
+    tries: list[None] = []
+
+    def put_back() -> None:
+        tries.append(None)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "tls-key.new")
+
+    store.shelter(put_back)
+    for _ in range(3):
+        store.keep_hold()
+    store.close()
+    assert len(tries) == 3
+    [told] = caplog.records
+    assert "tls-key.new" in str(vars(told))
 
 
 def test_a_certificate_that_was_put_there_meanwhile_stays(tmp_path: Path) -> None:
