@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from toom_server.accounts import Accounts, BadCredentials
-from toom_server.checkup import examine
+from toom_server.checkup import examine, why_no_store
 from toom_server.conference import Conference
 from toom_server.connection import Connection
 from toom_server.disk import best_disk
@@ -111,7 +111,7 @@ def _start(options: argparse.Namespace, port: int) -> int:
     try:
         history = store.load()
     except (DirectoryInUse, OSError) as exc:
-        raise CannotStart(f"Cannot use the directory {directory}: {exc.strerror}") from exc
+        raise CannotStart(f"Cannot use the directory {directory}: {why_no_store(exc)}") from exc
     gc.freeze()
     gc.set_threshold(*GARBAGE)
     for warning in history.warnings:

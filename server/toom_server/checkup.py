@@ -4,7 +4,9 @@ Belongs here: what is in order, what the next start would repair, what is a faul
 repairing (file_store.py, SPEC S13); both ask survey.py and mending.py what is to be done.
 """
 
+import errno
 import fcntl
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,12 @@ from toom_server.rooms_file import RoomsFile
 from toom_server.segments import AnotherVersion
 from toom_server.survey import HIDDEN, Survey, log_path, logs_there, survey
 
+NEVER_READ: Final = (  # by a look through the directory; a start writes them
+    "userlog.txt",
+    f"{HIDDEN}/userlog.new",
+    f"{HIDDEN}/runs",
+    f"{HIDDEN}/spare",
+)
 JOURNAL: Final = f"{HIDDEN}/journal"
 
 
@@ -46,6 +54,9 @@ def examine(directory: Path) -> Iterator[Finding]:
     except OSError as exc:
         yield Finding(f"{directory}: cannot be read: {exc.strerror}", fault=True)
         return
+    for name in NEVER_READ:
+        if (directory / name).is_dir():
+            yield Finding(f"{name}: it is a directory, and should be a file", fault=True)
     found: Survey | None = None
     try:
         if _is_in_use(directory):
@@ -62,13 +73,29 @@ def examine(directory: Path) -> Iterator[Finding]:
     except (BadRecord, AnotherVersion) as exc:
         yield Finding(f"{JOURNAL}: {exc}; a server does not start on it", fault=True)
     except OSError as exc:
-        yield Finding(f"{HIDDEN}: cannot be read: {exc.strerror}", fault=True)
+        name = HIDDEN if isinstance(exc, NotADirectoryError) else _file_of(exc) or HIDDEN
+        where = name if name == HIDDEN else f"{HIDDEN}/{name}"
+        yield Finding(f"{where}: cannot be read: {exc.strerror}", fault=True)
     for log in found.logs if found else sorted({BROADCASTS, *there}):
         path = log_path(directory, log)
         try:
             yield from _examine_log(path, None if found is None else _foresee(path, log, found))
         except OSError as exc:
             yield Finding(f"{path.name}: cannot be read: {exc.strerror}", fault=True)
+
+
+def _file_of(exc: OSError) -> str:
+    """The name of the file of which the system complains, without its folders; empty: unknown."""
+    name = exc.filename2 or exc.filename  # of two the one that was to be replaced
+    return Path(name).name if isinstance(name, str | Path) else ""
+
+
+def why_no_store(exc: OSError) -> str:
+    """Say why a server cannot work in a directory, naming the file that is in the way."""
+    name, why = _file_of(exc), str(exc.strerror)
+    if isinstance(exc, FileExistsError):  # the hidden folder is to be made
+        why = os.strerror(errno.ENOTDIR)
+    return f"{name}: {why}" if name and not isinstance(exc, FileNotFoundError) else why
 
 
 def _is_in_use(directory: Path) -> bool:

@@ -74,7 +74,28 @@ def test_a_directory_that_may_not_be_used(tmp_path: Path) -> None:
     (tmp_path / ".toom").write_text("no folder")
     done = start(tmp_path, free_port(), "3")
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["Cannot use the directory .: File exists"]
+    assert done.stderr.splitlines() == ["Cannot use the directory .: .toom: Not a directory"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["messagelog.txt", "userlog.txt", "credentials.txt", "SR_1_messagelog.txt"]
+    + [f".toom/{name}" for name in ("lock", "rooms", "runs", "checkpoint", "written", "spare")],
+)
+def test_a_directory_where_a_file_should_be(tmp_path: Path, name: str) -> None:
+    """One line names it, at a start (status 2, CONTRACT) and at a look."""
+    (tmp_path / "credentials.txt").write_text("Yoda jedi\n")
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir(parents=True)
+    done = start(tmp_path, free_port(), "3")
+    [line] = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert f"{Path(name).name}: Is a directory" in line
+    looked = start(tmp_path, "--check")
+    [line] = looked.stderr.splitlines()
+    assert looked.returncode == 1
+    assert name in line
+    assert "directory" in line
 
 
 def test_a_terminal_that_knows_no_accents(tmp_path: Path) -> None:
