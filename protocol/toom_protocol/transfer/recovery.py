@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from toom_protocol.transfer.copies import Copies
 from toom_protocol.transfer.frames import Range
 from toom_protocol.transfer.reordering import Reordering
 from toom_protocol.transfer.samples import Sample, SentRun
@@ -24,7 +25,6 @@ from toom_protocol.transfer.timing import RoundTrip
 PACKET_THRESHOLD: Final = 3  # packets; RFC 9002 6.1.1
 SHORTEST_RTT: Final = 1e-6  # seconds; a clock that stood still between two looks has seen none
 PERSISTENT_PROBES: Final = 3  # unanswered in a row: seven timeouts; RFC 9002 7.6.1 says three
-
 
 Observer = Callable[["Recovery", SentRun, float], None]
 
@@ -57,10 +57,13 @@ class Recovery:
         self._lost_sent_at = -math.inf
         self._marked = 0
         self._reordering = Reordering()
+        self._copies = Copies()
         self._observe = observe
 
     def afresh(self, *, now: float) -> Recovery:
-        """An empty book of the same kind, for another path; what is to be sent again stays so."""
+        """An empty book of the same kind, for another path; all that is out is to be sent again."""
+        for run in self._runs:
+            self.retransmit += self._copies.missing(run)
         book = Recovery(now=now, observe=self._observe)
         book.retransmit = self.retransmit
         return book
@@ -83,10 +86,11 @@ class Recovery:
         if not self.in_flight:
             self._first_sent = self._delivered_time = now
         end = packet_number + count
+        single = packet_number if copied else end
         self._runs.append(
             SentRun(
                 packet_number, end, chunk, now, self.delivered,
-                self._delivered_time, self._first_sent, limited, packet_number if copied else end,
+                self._delivered_time, self._first_sent, limited, single, copied,
             )
         )  # fmt: skip
         self.in_flight += count
@@ -100,9 +104,8 @@ class Recovery:
     def copy(self, most: int, *, at: float) -> tuple[int, int]:
         """At most so many chunks that are out, to be sent again: chunk and count.
 
-        At the end of a file the path empties, and one loss costs a round trip and a half. A copy
-        is there sooner where its chunk left less than half a round trip ago: newest first, each
-        once, and not where nothing is lost.
+        At the end one loss costs a round trip and a half. A copy is there sooner where its chunk
+        left less than half a round trip ago: newest first, each once, not where nothing is lost.
 
         Args:
             at: seconds, when they are to leave.
@@ -166,10 +169,7 @@ class Recovery:
         )  # fmt: skip
 
     def hear(self) -> None:
-        """The peer lives, although it has nothing new to say: the next probe need not wait long.
-
-        It may have stood still so long that all it acknowledges was given up here.
-        """
+        """The peer lives, and may have stood still so long that all it has was given up here."""
         self.probes = 0
 
     def detect_losses(self, *, now: float) -> None:
@@ -215,9 +215,8 @@ class Recovery:
         if self._loss_time is not None and self._loss_time <= now:
             self.detect_losses(now=now)
             return []
-        if self._loss_time is not None or not self.in_flight:
-            return []
-        if now < self._last_sent + self.rtt.probe_timeout(self.probes):
+        due = self.deadline()
+        if self._loss_time is not None or due is None or now < due:
             return []
         self.probes += 1
         self._last_sent = now
@@ -228,14 +227,13 @@ class Recovery:
     def give_up_in_flight(self, *, now: float) -> None:
         """Persistent congestion: everything that is out is lost (RFC 9002 7.6).
 
-        But for what has left at this very moment, the probes: were they given up too, no answer
-        to them would be heard, and a path that lets no more than them through would never be left.
+        But for what has left at this very moment, the probes, which stand for their chunks now: a
+        path that lets no more than them through would never be left.
 
-        RFC 9002 asks for an acknowledgement that shows both ends of a period lost; here the period
-        is one in which nothing was acknowledged at all, so it needs no such witness.
-        The next sample says nothing of it: the controller begins afresh, and would take it for
-        congestion that it has caused.
+        In the period nothing was acknowledged at all, so no witness is needed as in RFC 9002. The
+        next sample says nothing of it: the controller begins afresh, and would take it for its own.
         """
+        self._copies.stand_in(self._runs, since=now)
         while self._runs and self._runs[0].time < now:
             self._declare(self._runs.popleft(), now)
         self._delivered_time = self._first_sent = now
@@ -281,6 +279,9 @@ class Recovery:
                     upto = min(high, end)
                     acked += upto - cursor
                     newest, largest = run, upto - 1
+                    if run.is_copy:
+                        oldest = survivors[0].start if survivors else cursor
+                        self._copies.note(run.piece(cursor, upto), oldest=oldest)
                     if upto <= known:  # overtaken earlier and yet here: RFC 8985 6.2 step 3
                         self._reordering.seen = True
                 cursor = upto
@@ -294,6 +295,6 @@ class Recovery:
         self._lost_unreported += count
         self._lost_sent_at = max(self._lost_sent_at, run.time)
         self._reordering.on_loss(run.start, run.end, newest=self._largest_sent, now=now)
-        self.retransmit.append((run.chunk, count))
+        self.retransmit += self._copies.missing(run)
         if self._observe is not None:
             self._observe(self, run, now)

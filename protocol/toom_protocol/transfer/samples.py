@@ -28,13 +28,14 @@ class SentRun:
     first_sent: float  # when the packet was sent whose acknowledgement was the newest then
     limited: bool  # the sender had less to send than it was allowed to
     single: int  # packets below this number have not been sent a second time, see `copy`
+    is_copy: bool = False  # its chunks are out in an older packet, or were
 
     def piece(self, start: int, end: int) -> SentRun:
         """The part of this run from `start` to `end`."""
         chunk = self.chunk + start - self.start
         return SentRun(
             start, end, chunk, self.time, self.delivered,
-            self.delivered_time, self.first_sent, self.limited, self.single,
+            self.delivered_time, self.first_sent, self.limited, self.single, self.is_copy,
         )  # fmt: skip
 
     def rate(self, delivered: int, now: float) -> float | None:

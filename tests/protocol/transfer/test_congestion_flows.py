@@ -237,6 +237,18 @@ def test_a_queue_of_two_that_the_probes_fill_is_left() -> None:
     assert done.flows[0].ended is not None
 
 
+@pytest.mark.parametrize("control", sorted(CONTROLLERS))
+@pytest.mark.parametrize("loss", [0.0, 0.1])
+def test_a_path_that_lets_little_more_than_probes_through_is_crossed(
+    control: str, loss: float
+) -> None:
+    """PROTOCOL 5.5: one packet in ten passes, and once it was always the same chunk's copy"""
+    free = link(1, 0.001, 1)
+    strict = link(1, 0.001, 1, loss=loss, police=(0.1 * free.rate, 10))
+    done = Simulation(strict, Plan(control, chunks=100), seed=1).run(until=300)
+    assert done.flows[0].ended is not None
+
+
 # The double itself.
 
 
