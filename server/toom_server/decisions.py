@@ -112,14 +112,34 @@ class Decisions:
                     held.setdefault(connection, [])
         return batch
 
+    def hold_back(self, arrivals: list[Arrival]) -> list[Arrival]:
+        """Let those wait that a batch had no room for and whose connection it has begun to hold.
+
+        What the same client sends from now on is held at once, and must come behind them.
+
+        Returns:
+            The others.
+        """
+        if not (arrivals and self._held):
+            return arrivals
+        return [each for each in arrivals if not self._has_held(*each)]
+
+    def _has_held(
+        self, connection: Connection, request_id: int, request: Request | Unknown | None
+    ) -> bool:
+        """Let a request wait if its connection is held."""
+        if connection not in self._held or request is None or isinstance(request, Ping):
+            return False
+        self._held[connection].append((request_id, request))
+        return True
+
     def _decide_other(self, arrival: Arrival, at: Instant, batch: Batch) -> Outcome | None:
         """Ask about one request; None: it waits."""
         connection, request_id, request = arrival
         session = connection.session
         if request is None:
             return self._conference.leave(session, at)
-        if connection in self._held and not isinstance(request, Ping):
-            self._held[connection].append((request_id, request))
+        if self._has_held(*arrival):
             return None
         if type(request) is Locate and self._is_too_often(connection, at):
             self._held[connection] = [(request_id, request)]

@@ -211,8 +211,10 @@ class Hub:
         asyncio.get_running_loop().call_soon(self._turn)
 
     def _resume(self, connection: Connection) -> None:
-        """Take what a client has sent while it was held."""
+        """Take what a client has sent while it was held, if it is there still."""
         later = self._held.pop(connection, [])
+        if connection.session not in self._connections:
+            return  # its end has been dealt with: nobody would take out again who came in now
         for request_id, request in later:
             self._submit_guest(connection, request_id, request)
 
@@ -223,7 +225,7 @@ class Hub:
         """Decide what has arrived, and send it on its way to the disk."""
         at = Instant(time.monotonic(), datetime.now().replace(microsecond=0))
         batch = self._decisions.decide(self._arrivals[:LARGEST_BATCH], at)
-        del self._arrivals[:LARGEST_BATCH]
+        self._arrivals = self._decisions.hold_back(self._arrivals[LARGEST_BATCH:])
         self._commit.keep(batch.additions, partial(self._release, batch))
 
     def _release(self, batch: Batch, fault: str | None) -> None:
