@@ -63,7 +63,7 @@ class Hub:
             conference.user_log, store.publish, self._published
         )
         self._held: Held = {}
-        self._decisions = Decisions(conference, self._held, self._resume_in)
+        self._decisions = Decisions(conference, self._held, self._resume_in, self._prove)
 
     # --- called by connections ----------------------------------------------------------------
 
@@ -99,16 +99,6 @@ class Hub:
         """Take a request of somebody who is not in yet, or is held."""
         if connection in self._held and not isinstance(request, Ping):
             self._held[connection].append((request_id, request))
-        elif isinstance(request, LogIn) and self._conference.must_prove(
-            connection.session, request, time.monotonic()
-        ):
-            self._held[connection] = []
-
-            def proved() -> None:
-                self._arrive(connection, request_id, request)
-                self._resume(connection)
-
-            self._proving.begin(connection, request, proved)
         else:
             self._arrive(connection, request_id, request)
 
@@ -220,6 +210,17 @@ class Hub:
 
     def _resume_in(self, seconds: float, connection: Connection) -> None:
         asyncio.get_running_loop().call_later(seconds, self._resume, connection)
+
+    def _prove(self, connection: Connection, request_id: int, request: LogIn) -> None:
+        def proved() -> None:
+            self._decisions.proved(connection)
+            self._arrive(connection, request_id, request)
+            self._resume(connection)
+
+        if connection.session in self._connections:
+            self._proving.begin(connection, request, proved)
+        else:
+            self._held.pop(connection)  # it has ended, which arrives behind this
 
     def _turn(self) -> None:
         """Decide what has arrived, and send it on its way to the disk."""

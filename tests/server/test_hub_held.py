@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.server.following import until
+from tests.server.hashes import quick
 from tests.server.running import Running, play
 from toom_protocol import messages as m
 from toom_protocol.codec import encode
+from toom_server.accounts import Accounts
 from toom_server.disk import Done
 
 
@@ -108,3 +110,62 @@ def test_nobody_is_let_in_whose_connection_has_ended(
         await again.log_in("Yoda")
 
     play(tmp_path, story)
+
+
+def test_log_ins_of_hashed_accounts_sent_at_once_are_answered_in_order(tmp_path: Path) -> None:
+    """SPEC S2: each failure counts, so the third one blocks."""
+    accounts = Accounts({"Yoda": quick("pw")})
+
+    async def story(server: Running) -> None:
+        guest = await server.client()
+        guest.send(1, m.Broadcast("too early"))
+        guest.send(2, m.LogIn("Yoda", "wrong", 8000))
+        guest.send(3, m.LogIn("Yoda", "bad", 8000))
+        guest.send(4, m.LogIn("Yoda", "pw", 8000))
+        guest.send(5, m.Broadcast("hello"))
+        replies = [await guest.receive() for _ in range(5)]
+        assert [request_id for request_id, _ in replies] == [1, 2, 3, 4, 5]
+        assert [type(reply) for _, reply in replies] == [
+            *(m.Refused, m.LoginFailed, m.LoginFailed, m.LoggedIn, m.BroadcastSent)
+        ]
+
+    play(tmp_path, story, accounts=accounts)
+
+
+def test_each_of_two_wrong_passwords_sent_at_once_counts(tmp_path: Path) -> None:
+    """SPEC S2; of an account of which only a hash is kept."""
+    accounts = Accounts({"Yoda": quick("pw")})
+
+    async def story(server: Running) -> None:
+        for faults in ([m.LoginFault.WRONG] * 2, [m.LoginFault.NOW_BLOCKED, m.LoginFault.BLOCKED]):
+            guest = await server.client()
+            for number in range(2):
+                guest.send(number, m.LogIn("Yoda", f"wrong {number}", 8000))
+            assert [await guest.receive() for _ in range(2)] == [
+                (number, m.LoginFailed(fault)) for number, fault in enumerate(faults)
+            ]
+
+    play(tmp_path, story, accounts=accounts)
+
+
+def test_a_password_is_not_proved_for_who_has_ended(tmp_path: Path) -> None:
+    async def story(server: Running) -> None:
+        disk = WaitingDisk()
+        server.hub.use_disk(disk)
+        han, yoda = await server.client(), await server.client()
+        await han.log_in("Han")
+        han.send(1, m.Broadcast("hello"))
+        await until(lambda: disk.is_busy)
+        yoda.send(1, m.LogIn("Yoda", "pw", 8000))
+        yoda.send(2, m.LogIn("Yoda", "pw", 8000))
+        await until(unanswered(server, 3))
+        yoda.writer.transport.abort()
+        await until(lambda: server.hub.connections == 1)
+        disk.go_on()
+        assert isinstance((await han.receive())[1], m.BroadcastSent)
+        await server.hub.settle()
+        assert not server.hub._held
+        again = await server.client()
+        await again.log_in("Yoda")
+
+    play(tmp_path, story, accounts=Accounts({"Yoda": quick("pw"), "Han": "pw"}))
