@@ -12,6 +12,7 @@ from toom_protocol.messages import (
     Broadcast,
     BuildRoom,
     Locate,
+    LogIn,
     NotStored,
     Ping,
     Request,
@@ -67,17 +68,25 @@ class Decisions:
     """Asks the conference."""
 
     def __init__(
-        self, conference: Conference, held: Held, release_in: Callable[[float, Connection], None]
+        self,
+        conference: Conference,
+        held: Held,
+        release_in: Callable[[float, Connection], None],
+        prove: Callable[[Connection, int, LogIn], None],
     ) -> None:
         """Decide for all connections but those that are held.
 
         Args:
             release_in: is to end the holding of a connection in so many seconds.
+            prove: is to prove a password, then call `proved`, have the log-in arrive again, and end
+                the holding.
         """
         self._conference = conference
         self._talk = conference.talk
         self._held = held
         self._release_in = release_in
+        self._prove = prove
+        self._proved: set[Connection] = set()  # what they asked arrives again, before their end
         self._paces: dict[str, Pace] = {}  # by user, of whom there are no more than accounts
         self.observer: Observer | None = None
 
@@ -112,14 +121,38 @@ class Decisions:
                     held.setdefault(connection, [])
         return batch
 
+    def hold_back(self, arrivals: list[Arrival]) -> list[Arrival]:
+        """Let those wait that a batch had no room for and whose connection it has begun to hold.
+
+        What the same client sends from now on is held at once, and must come behind them.
+
+        Returns:
+            The others.
+        """
+        if not (arrivals and self._held):
+            return arrivals
+        return [each for each in arrivals if not self._has_held(*each)]
+
+    def _has_held(
+        self, connection: Connection, request_id: int, request: Request | Unknown | None
+    ) -> bool:
+        """Let a request wait if its connection is held."""
+        if connection not in self._held or request is None or isinstance(request, Ping):
+            return False
+        self._held[connection].append((request_id, request))
+        return True
+
     def _decide_other(self, arrival: Arrival, at: Instant, batch: Batch) -> Outcome | None:
         """Ask about one request; None: it waits."""
         connection, request_id, request = arrival
         session = connection.session
         if request is None:
             return self._conference.leave(session, at)
-        if connection in self._held and not isinstance(request, Ping):
-            self._held[connection].append((request_id, request))
+        if self._has_held(*arrival):
+            return None
+        if type(request) is LogIn and self._must_prove(connection, request, at):
+            self._held[connection] = []
+            self._prove(connection, request_id, request)
             return None
         if type(request) is Locate and self._is_too_often(connection, at):
             self._held[connection] = [(request_id, request)]
@@ -129,6 +162,16 @@ class Decisions:
         if self.observer is not None and not isinstance(request, Unknown):
             self.observer.request(request)
         return self._conference.handle(session, request, at)
+
+    def proved(self, connection: Connection) -> None:
+        """The password has been proved, right or wrong, of the log-in that arrives next."""
+        self._proved.add(connection)
+
+    def _must_prove(self, connection: Connection, request: LogIn, at: Instant) -> bool:
+        if connection in self._proved:
+            self._proved.discard(connection)
+            return False
+        return self._conference.must_prove(connection.session, request, at.monotonic)
 
     def _is_too_often(self, connection: Connection, at: Instant) -> bool:
         """Whether a question where somebody is waits: each disturbs the one who is asked for."""

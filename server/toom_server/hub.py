@@ -63,7 +63,7 @@ class Hub:
             conference.user_log, store.publish, self._published
         )
         self._held: Held = {}
-        self._decisions = Decisions(conference, self._held, self._resume_in)
+        self._decisions = Decisions(conference, self._held, self._resume_in, self._prove)
 
     # --- called by connections ----------------------------------------------------------------
 
@@ -99,16 +99,6 @@ class Hub:
         """Take a request of somebody who is not in yet, or is held."""
         if connection in self._held and not isinstance(request, Ping):
             self._held[connection].append((request_id, request))
-        elif isinstance(request, LogIn) and self._conference.must_prove(
-            connection.session, request, time.monotonic()
-        ):
-            self._held[connection] = []
-
-            def proved() -> None:
-                self._arrive(connection, request_id, request)
-                self._resume(connection)
-
-            self._proving.begin(connection, request, proved)
         else:
             self._arrive(connection, request_id, request)
 
@@ -211,19 +201,32 @@ class Hub:
         asyncio.get_running_loop().call_soon(self._turn)
 
     def _resume(self, connection: Connection) -> None:
-        """Take what a client has sent while it was held."""
+        """Take what a client has sent while it was held, if it is there still."""
         later = self._held.pop(connection, [])
+        if connection.session not in self._connections:
+            return  # its end has been dealt with: nobody would take out again who came in now
         for request_id, request in later:
             self._submit_guest(connection, request_id, request)
 
     def _resume_in(self, seconds: float, connection: Connection) -> None:
         asyncio.get_running_loop().call_later(seconds, self._resume, connection)
 
+    def _prove(self, connection: Connection, request_id: int, request: LogIn) -> None:
+        def proved() -> None:
+            self._decisions.proved(connection)
+            self._arrive(connection, request_id, request)
+            self._resume(connection)
+
+        if connection.session in self._connections:
+            self._proving.begin(connection, request, proved)
+        else:
+            self._held.pop(connection)  # it has ended, which arrives behind this
+
     def _turn(self) -> None:
         """Decide what has arrived, and send it on its way to the disk."""
         at = Instant(time.monotonic(), datetime.now().replace(microsecond=0))
         batch = self._decisions.decide(self._arrivals[:LARGEST_BATCH], at)
-        del self._arrivals[:LARGEST_BATCH]
+        self._arrivals = self._decisions.hold_back(self._arrivals[LARGEST_BATCH:])
         self._commit.keep(batch.additions, partial(self._release, batch))
 
     def _release(self, batch: Batch, fault: str | None) -> None:
