@@ -256,7 +256,7 @@ def test_the_control_is_of_another_part(programs: Programs) -> None:
 
 def test_a_generated_mutant_is_killed_by_any_promise(programs: Programs) -> None:
     drawn = {Path(edit.path).stem: name for name, edit in generated.population().items()}
-    rules, engine = (generated.mutant_of(drawn[stem]) for stem in ("conference", "presenter"))
+    rules, engine = (generated.mutant_of(drawn[stem]) for stem in ("talk", "presenter"))
     said = Said(talks=("fail", "S6.1"))
     assert tried(said, programs, rules, wide=True).fate is Fate.KILLED
     assert tried(said, programs, engine, wide=True).fate is Fate.SURVIVED
