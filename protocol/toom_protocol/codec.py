@@ -19,8 +19,6 @@ MAX_FIELD: Final = 0xFFFF  # bytes; a field's length is a 16-bit number
 _HEADER: Final = struct.Struct("!IBI")  # length of what follows it, kind, request id
 _AFTER_LENGTH: Final = _HEADER.size - 4
 _SAID: Final = struct.Struct("!IBIBH")  # the header and the head of the first field
-_unpack_said: Final = _SAID.unpack_from
-_SAID_TEXT: Final = _SAID.size - 4  # bytes that are said before the text, the length left out
 _BROADCAST: Final = Broadcast.KIND
 _ROOM_MESSAGE: Final = RoomMessage.KIND
 # What comes most often gets its slots filled directly (forms.py).
@@ -82,23 +80,22 @@ class Decoder:
                 self._rest += memoryview(data)[offset:]
         return found
 
-    def receive_alone(self, data: bytes) -> tuple[int, Broadcast] | None:
-        """Take bytes that are one broadcast and nothing else, as most are.
+    def receive_alone(self, data: bytes) -> tuple[int, Broadcast | RoomMessage] | None:
+        """Take bytes that are one message to others and nothing else, as most are.
 
         Returns:
             None: they are not, and `receive` is to take them.
         """
         if len(data) < _SAID.size or self._rest or not self._greeted or self.failure is not None:
             return None
-        length, kind, request_id, number, first = _unpack_said(data)
-        if kind != _BROADCAST or number != 1 or not len(data) - 4 == length == first + _SAID_TEXT:
+        length, kind, request_id, number, first = _SAID.unpack_from(data)
+        if number != 1 or length != len(data) - 4:
             return None
-        said = empty(Broadcast)
         try:
-            _put_text(said, data[_SAID.size :].decode())
-        except UnicodeDecodeError:
-            return None
-        return request_id, said
+            said = _said(kind, data, _SAID.size, first, len(data))
+        except (MalformedFrame, UnicodeDecodeError):
+            return None  # `receive` finds the same, and notes it
+        return None if said is None else (request_id, said)
 
     def _take_preface(self, data: bytes) -> int:
         """Give how much of it was taken."""
@@ -119,17 +116,11 @@ class Decoder:
             self._wanted = 0
             if size - offset >= _SAID.size:  # what is said comes most often
                 length, kind, request_id, number, first = _SAID.unpack_from(data, offset)
-                start, end = offset + _SAID.size, offset + 4 + length
-                if kind == _BROADCAST and number == 1 and start + first == end <= size:
-                    said = empty(Broadcast)
-                    _put_text(said, data[start:end].decode())
-                    found.append((request_id, said))
-                    offset = end
-                    continue
-                if kind == _ROOM_MESSAGE and number == 1 and end <= size:
-                    spoken = _room_message(data, start, first, end)
-                    if spoken is not None:
-                        found.append((request_id, spoken))
+                end = offset + 4 + length
+                if number == 1 and end <= size:
+                    said = _said(kind, data, offset + _SAID.size, first, end)
+                    if said is not None:
+                        found.append((request_id, said))
                         offset = end
                         continue
             elif size - offset < _HEADER.size:
@@ -151,9 +142,21 @@ class Decoder:
         return offset
 
 
-def _room_message(data: bytes, start: int, length: int, end: int) -> RoomMessage | None:
-    """Read one in its usual form: the room's number, then the text; None: it has another."""
-    head = start + length
+def _said(
+    kind: int, data: bytes, start: int, first: int, end: int
+) -> Broadcast | RoomMessage | None:
+    """Read a message to others whose first field, of so many bytes, begins at `start`.
+
+    Returns:
+        None: it is none, or not in its usual form, every field once and in order.
+    """
+    if kind == _BROADCAST and start + first == end:
+        broadcast = empty(Broadcast)
+        _put_text(broadcast, data[start:end].decode())
+        return broadcast
+    if kind != _ROOM_MESSAGE:
+        return None
+    head = start + first
     text = head + FIELD.size
     if text > end or FIELD.unpack_from(data, head) != (2, end - text):
         return None

@@ -60,7 +60,7 @@ def test_frames_arrive_however_the_stream_is_cut(frames: list[Frame], random: An
     assert decoder.failure is None
 
 
-SAID = st.tuples(st.integers(0, 2**32 - 1), _any_of(m.Broadcast))
+SAID = st.tuples(st.integers(0, 2**32 - 1), _any_of(m.Broadcast) | _any_of(m.RoomMessage))
 
 
 @given(
@@ -69,9 +69,18 @@ SAID = st.tuples(st.integers(0, 2**32 - 1), _any_of(m.Broadcast))
             SAID.map(lambda each: encode(*each)),
             st.lists(SAID, max_size=3).map(lambda all: b"".join(encode(*each) for each in all)),
             SAID.map(lambda each: encode(*each)[:-1]),
+            st.tuples(SAID, st.integers(0, 99)).map(  # of another length than it says
+                lambda each: struct.pack("!I", each[1]) + encode(*each[0])[4:]
+            ),
             st.binary(max_size=30).map(lambda body: frame(m.Broadcast.KIND, body)),
             st.tuples(st.integers(0, 9), st.binary(max_size=9)).map(
                 lambda each: frame(m.Broadcast.KIND, b"\x01\x00%c" % each[0] + each[1])
+            ),
+            st.tuples(st.integers(0, 9), st.integers(0, 9), st.binary(max_size=9)).map(
+                lambda each: frame(
+                    m.RoomMessage.KIND,
+                    b"\x01\x00%c%s\x02\x00%c" % (each[0], bytes(each[0]), each[1]) + each[2],
+                )
             ),
         ),
         max_size=6,
@@ -86,10 +95,11 @@ def test_what_comes_alone_is_what_would_have_been_received(pieces: list[bytes]) 
     assert (quick.failure is None) == (plain.failure is None)
 
 
-def test_a_broadcast_that_comes_alone_is_taken_at_once() -> None:
+def test_a_message_that_comes_alone_is_taken_at_once() -> None:
     """The quick way must be one: nothing else would notice that it is never taken."""
     decoder = greeted()
     assert decoder.receive_alone(encode(7, m.Broadcast("hi"))) == (7, m.Broadcast("hi"))
+    assert decoder.receive_alone(encode(8, m.RoomMessage(3, "hi"))) == (8, m.RoomMessage(3, "hi"))
     assert decoder.receive_alone(encode(7, m.Ping())) is None
     assert Decoder().receive_alone(encode(7, m.Broadcast("hi"))) is None
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.server.following import until
 from tests.server.hashes import quick
-from tests.server.running import Running, play
+from tests.server.running import BareClient, Running, play
 from toom_protocol import messages as m
 from toom_protocol.codec import encode
 from toom_server.accounts import Accounts
@@ -48,6 +48,28 @@ def unanswered(server: Running, count: int) -> Callable[[], bool]:
     """Whether so many requests have arrived at the server's connections and wait."""
     connections = server.hub._connections
     return lambda: sum(each._unanswered for each in connections.values()) == count
+
+
+async def a_batch_under_way(server: Running) -> tuple[WaitingDisk, BareClient, BareClient]:
+    """A message of Han's is on its way to the disk; somebody else is there too."""
+    disk = WaitingDisk()
+    server.hub.use_disk(disk)
+    han, guest = await server.client(), await server.client()
+    await han.log_in("Han")
+    han.send(1, m.Broadcast("hello"))
+    await until(lambda: disk.is_busy)
+    return disk, han, guest
+
+
+async def end_beside_it(
+    server: Running, disk: WaitingDisk, han: BareClient, guest: BareClient
+) -> None:
+    """The guest's connection ends while that is so; then everything is answered."""
+    guest.writer.transport.abort()
+    await until(lambda: server.hub.connections == 1)
+    disk.go_on()
+    assert isinstance((await han.receive())[1], m.BroadcastSent)
+    await server.hub.settle()
 
 
 def test_order_is_kept_where_a_batch_ends_behind_a_log_in(
@@ -92,19 +114,10 @@ def test_nobody_is_let_in_whose_connection_has_ended(
     """All of it arrives while one batch is under way, the end of the connection too."""
 
     async def story(server: Running) -> None:
-        disk = WaitingDisk()
-        server.hub.use_disk(disk)
-        han, yoda = await server.client(), await server.client()
-        await han.log_in("Han")
-        han.send(1, m.Broadcast("hello"))
-        await until(lambda: disk.is_busy)
+        disk, han, yoda = await a_batch_under_way(server)
         yoda.writer.write(b"".join(encode(n, each) for n, each in enumerate(requests, 2)))
         await until(unanswered(server, 1 + len(requests)))
-        yoda.writer.transport.abort()
-        await until(lambda: server.hub.connections == 1)
-        disk.go_on()
-        assert isinstance((await han.receive())[1], m.BroadcastSent)
-        await server.hub.settle()
+        await end_beside_it(server, disk, han, yoda)
         assert [line.split("; ")[2] for line in server.lines("userlog.txt")] == ["Han"]
         again = await server.client()
         await again.log_in("Yoda")
@@ -150,20 +163,11 @@ def test_each_of_two_wrong_passwords_sent_at_once_counts(tmp_path: Path) -> None
 
 def test_a_password_is_not_proved_for_who_has_ended(tmp_path: Path) -> None:
     async def story(server: Running) -> None:
-        disk = WaitingDisk()
-        server.hub.use_disk(disk)
-        han, yoda = await server.client(), await server.client()
-        await han.log_in("Han")
-        han.send(1, m.Broadcast("hello"))
-        await until(lambda: disk.is_busy)
+        disk, han, yoda = await a_batch_under_way(server)
         yoda.send(1, m.LogIn("Yoda", "pw", 8000))
         yoda.send(2, m.LogIn("Yoda", "pw", 8000))
         await until(unanswered(server, 3))
-        yoda.writer.transport.abort()
-        await until(lambda: server.hub.connections == 1)
-        disk.go_on()
-        assert isinstance((await han.receive())[1], m.BroadcastSent)
-        await server.hub.settle()
+        await end_beside_it(server, disk, han, yoda)
         assert not server.hub._held
         again = await server.client()
         await again.log_in("Yoda")
