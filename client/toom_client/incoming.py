@@ -31,14 +31,16 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class IncomingFile:
     """A file on its way in: it lies in the hidden folder until `commit` puts it in its place.
 
-    `prepare` and `commit` may wait for the disk and run in a worker; the rest is quick and belongs
-    to one other thread. After `discard` nothing appears under the final name any more.
+    `prepare`, `sync` and `commit` may wait for the disk and run in a worker; the rest is quick and
+    belongs to one other thread. After `discard` nothing appears under the final name any more.
     """
 
     def __init__(self, directory: Path, filename: str, size: int, chunk_size: int) -> None:
         self.filename = filename
         self.leaves = b""
         """Of the first blocks, which an earlier try has left; known after `prepare`."""
+        self.unsynced = 0
+        """Bytes written since the last `sync` was begun; who begins one sets it back."""
         self._directory = directory
         self._size = size
         self._chunk_size = chunk_size
@@ -113,6 +115,7 @@ class IncomingFile:
             raise FileFault(_reason(error)) from error
         if written != len(content):
             raise FileFault(Reason.NO_SPACE)
+        self.unsynced += written
 
     def read(self, offset: int, size: int) -> bytes:
         """Read back what was written, to hash it.
@@ -124,6 +127,15 @@ class IncomingFile:
             return os.pread(self._descriptor, size, offset)
         except OSError as error:
             raise FileFault(Reason.CANNOT_READ) from error
+
+    def sync(self) -> None:
+        """Have the disk take what is written so far, so that `commit` has little to wait for.
+
+        Raises:
+            FileFault: NO_SPACE, CANNOT_WRITE: told once, so the file is lost; GIVEN_UP.
+        """
+        with self._work():
+            os.fdatasync(self._descriptor)
 
     def commit(self) -> None:
         """Make the file durable and give it its name, atomically.

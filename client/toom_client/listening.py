@@ -181,6 +181,7 @@ class Listening:
 
     def events(self) -> Iterator[Report]:
         """Act on the engine's events; yield what the terminal must be told."""
+        self._place.keep_up(self._kept_up)
         while (event := self._engine.next_event()) is not None:
             if self.trace is not None:
                 self._note_event(self.trace, event)
@@ -245,11 +246,14 @@ class Listening:
         if self.trace is not None:
             self.trace.accepted(chunk_size, now=self._clock())
 
+    def _kept_up(self, fault: FileFault | None) -> None:
+        if fault is not None:
+            self._engine.abort(fault.reason, now=self._clock())
+
     def _stored(self, fault: FileFault | None) -> None:
+        self._kept_up(fault)
         if fault is None:
             self._engine.stored(now=self._clock())
-        else:
-            self._engine.abort(fault.reason, now=self._clock())
 
     def count(self) -> Count | None:
         """How far the file has come; None before it is offered, and once that is settled."""

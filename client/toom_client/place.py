@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from toom_client.berths import Berths
 from toom_client.files import FileFault
@@ -16,6 +17,10 @@ from toom_client.rules import Rules
 from toom_protocol import filenames
 from toom_protocol.transfer.frames import Offer
 from toom_protocol.transfer.reasons import Reason
+
+# Bytes of a file that wait for the disk before it is told to take them: the disk works while more
+# comes, instead of when all has come; a disk of 100 MB/s takes so much in 80 ms.
+SYNC_EVERY: Final = 8 << 20
 
 Then = Callable[[FileFault | None], None]
 Work = Callable[[Callable[[], None], Then], None]
@@ -37,6 +42,7 @@ class Place:
         """What lies here; None before it is taken and after it is left."""
         self.has_begun = False
         """Whether it comes; else it waits for its turn, if there is one."""
+        self._syncs = False  # the worker is at it
         self._presenter = presenter
         self._directory = directory
         self._berths = berths
@@ -68,6 +74,23 @@ class Place:
         if fault is None:
             self.file = file
         return fault
+
+    def keep_up(self, then: Then) -> None:
+        """Have the disk take what has come, where that is much and it is not at it already.
+
+        Args:
+            then: told how it went, if anything was done.
+        """
+        file = self.file
+        if file is None or file.unsynced < SYNC_EVERY or self._syncs:
+            return
+        file.unsynced, self._syncs = 0, True
+
+        def synced(fault: FileFault | None) -> None:
+            self._syncs = False
+            then(fault)
+
+        self._work(file.sync, synced)
 
     def commit(self, then: Then) -> None:
         """Begin to put the file, which is whole and verified, under its final name."""

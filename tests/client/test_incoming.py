@@ -7,12 +7,13 @@ import random
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from toom_client.berths import Berths
 from toom_client.files import (
     HIDDEN,
     KEPT,
@@ -20,7 +21,10 @@ from toom_client.files import (
     sweep,
 )
 from toom_client.incoming import IncomingFile
+from toom_client.place import SYNC_EVERY, Place, Then
 from toom_client.resuming import Record
+from toom_client.rules import Rules
+from toom_protocol.transfer.frames import Offer
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.tree import leaf_of
 
@@ -46,10 +50,45 @@ def test_unfinished_data_is_hidden_until_it_is_committed(tmp_path: Path) -> None
     assert os.listdir(tmp_path / HIDDEN) == []
 
 
+def test_the_disk_takes_what_has_come_while_more_comes_once_at_a_time(tmp_path: Path) -> None:
+    """PROTOCOL 5.7: so that at the end there is little to wait for."""
+    jobs: list[tuple[Callable[[], None], Then]] = []
+    told: list[FileFault | None] = []
+
+    def work(job: Callable[[], None], then: Then) -> None:
+        jobs.append((job, then))
+
+    def run_one() -> None:
+        job, then = jobs.pop(0)
+        job()
+        then(None)
+
+    place = Place("Yoda", tmp_path, berths=Berths(), work=work, rules=Rules())
+    assert place.take(Offer(4 * SYNC_EVERY, "a.mp4"), CHUNK, told.append) is None
+    run_one()
+    assert place.file is not None
+    piece = memoryview(bytes(SYNC_EVERY - 1))
+    place.file.write(piece, 0)
+    place.keep_up(told.append)
+    assert not jobs
+    place.file.write(piece[:1], len(piece))
+    place.keep_up(told.append)
+    assert [job for job, _ in jobs] == [place.file.sync]
+    place.file.write(piece, SYNC_EVERY)
+    place.file.write(piece[:1], 2 * SYNC_EVERY - 1)
+    place.keep_up(told.append)  # the disk is at it
+    assert len(jobs) == 1
+    run_one()
+    place.keep_up(told.append)
+    assert len(jobs) == 1
+    assert told == [None, None]
+    place.leave(keep=False)
+
+
 def test_after_discard_nothing_appears(tmp_path: Path) -> None:
     file = prepared(tmp_path)
     file.discard()
-    for step in (file.prepare, file.commit):
+    for step in (file.prepare, file.sync, file.commit):
         with pytest.raises(FileFault) as fault:
             step()
         assert fault.value.reason is Reason.GIVEN_UP

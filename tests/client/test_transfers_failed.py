@@ -14,6 +14,7 @@ import pytest
 from tests.client.table import LOCALHOST, MEGABYTE, SOMEBODY, Client, Table, content_of
 from tests.doubles.patience import wait_until
 from tests.doubles.relay import Relay
+from toom_client.place import SYNC_EVERY
 from toom_client.transfers import (
     OpenedFile,
     ReceiveFailed,
@@ -112,12 +113,13 @@ def test_a_full_disk_is_told_at_both_ends_before_the_first_byte(
 
 
 @pytest.mark.parametrize(
-    ("call", "number", "reason"),
+    ("call", "size", "number", "reason"),
     [
-        ("pwrite", errno.ENOSPC, "no space left"),
-        ("pwrite", errno.EIO, "the file cannot be written"),
-        ("fsync", errno.EIO, "the file cannot be written"),
-        ("fsync", errno.EDQUOT, "no space left"),
+        ("pwrite", 100_000, errno.ENOSPC, "no space left"),
+        ("pwrite", 100_000, errno.EIO, "the file cannot be written"),
+        ("fdatasync", 2 * SYNC_EVERY, errno.EIO, "the file cannot be written"),
+        ("fsync", 100_000, errno.EIO, "the file cannot be written"),
+        ("fsync", 100_000, errno.EDQUOT, "no space left"),
     ],
 )
 def test_a_disk_that_fails_on_the_way_is_told_at_both_ends(
@@ -126,13 +128,14 @@ def test_a_disk_that_fails_on_the_way_is_told_at_both_ends(
     han: Client,
     monkeypatch: pytest.MonkeyPatch,
     call: str,
+    size: int,
     number: int,
     reason: str,
 ) -> None:
     def fail(*_arguments: object) -> int:
         raise OSError(number, os.strerror(number))
 
-    yoda.writes("a.mp4", content_of(100_000))
+    yoda.writes("a.mp4", content_of(size))
     monkeypatch.setattr(os, call, fail)
     table.send(yoda, "a.mp4", han)
     assert yoda.hears() == SendFailed("a.mp4", "Han", reason)
