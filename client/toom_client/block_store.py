@@ -19,7 +19,7 @@ from toom_protocol.transfer.halves import HalfOpener
 from toom_protocol.transfer.packets import BATCH
 from toom_protocol.transfer.reasons import Reason
 from toom_protocol.transfer.sealing import DataOpener, OpenedRun
-from toom_protocol.transfer.tree import Blocks, Tree, leaf_of
+from toom_protocol.transfer.tree import Blocks, Tree, leaf_in, leaf_of
 
 if TYPE_CHECKING:
     from toom_client.tracing import TraceFile
@@ -42,6 +42,7 @@ class BlockStore:
         self._engine = engine
         self._connection = connection
         self._file: IncomingFile | None = None
+        self._buffer = memoryview(b"")  # where batches are opened
         self._blocks = Blocks(0)
         self._size = self._chunk_size = 0
         # Blocks from the first one on of which the file knows that they are here, once it is
@@ -63,6 +64,7 @@ class BlockStore:
         """
         connection = self._connection
         self.data = DataOpener(key, connection=connection, chunk_size=chunk_size, size=size)
+        self._buffer = self.data.content
         self.halves = HalfOpener(key, connection=connection, chunk_size=chunk_size, size=size)
         self.tree = Tree(size, chunk_size)
         self._blocks = Blocks(self._engine.chunks.total)
@@ -95,7 +97,9 @@ class BlockStore:
             try:
                 self._file.write(content, first * chunk_size)
                 for block in self._blocks.add(first, count):
-                    self._note(block, self._leaf(block, content, first * chunk_size), now)
+                    begins = not start and opened is self._buffer
+                    leaf = self._leaf(block, content, first * chunk_size, begins=begins)
+                    self._note(block, leaf, now)
             except FileFault as fault:
                 self._engine.abort(fault.reason, now=now)
                 return
@@ -135,10 +139,17 @@ class BlockStore:
             self._file.note(self.tree.leaf(self._noted))
             self._noted += 1
 
-    def _leaf(self, block: int, content: memoryview, offset: int) -> bytes:
-        """Hash a block that is whole, of which these bytes came last."""
-        start = block * BATCH * self._chunk_size
-        length = min(BATCH * self._chunk_size, self._size - start)
+    def _leaf(self, block: int, content: memoryview, offset: int, *, begins: bool) -> bytes:
+        """Hash a block that is whole, of which these bytes came last.
+
+        Args:
+            begins: they stand at the beginning of the buffer.
+        """
+        block_size = BATCH * self._chunk_size
+        start = block * block_size
+        length = min(block_size, self._size - start)
+        if begins and offset == start and len(content) == block_size:
+            return leaf_in(self._buffer)
         if offset <= start and start + length <= offset + len(content):
             return leaf_of(content[start - offset : start - offset + length])
         if self._file is None:

@@ -75,7 +75,7 @@ class OutgoingFile:
             if not send(wire, self._data.datagram_size, peer, self._engine.sending.marking.on):
                 self._engine.too_long(now=now)
         if run.chunk == self.next_new:  # chunks are first sent in order, run by run
-            self._engine.hashed(self._leaves.update(content), now=now)
+            self._engine.hashed(self._leaves.update(content, self._data.content), now=now)
             self.next_new += run.count
             if self.tree.is_whole:
                 self._file.check_unchanged()
@@ -91,10 +91,11 @@ class OutgoingFile:
         """
         if self._file is None or self._data is None:
             raise FileFault(Reason.CANNOT_READ)
-        start = self.next_new * self._engine.chunk_size
-        content = self._data.content[: self.size - start]
+        chunk_size = self._engine.chunk_size
+        start = self.next_new * chunk_size
+        content = self._data.content[: min(BATCH * chunk_size, self.size - start)]
         self._file.read_into(content, start)
-        self._engine.hashed(self._leaves.update(content), now=now)
+        self._engine.hashed(self._leaves.update(content, self._data.content), now=now)
         self.next_new += BATCH
         if self.tree.is_whole:
             self._file.check_unchanged()

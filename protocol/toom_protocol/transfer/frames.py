@@ -12,7 +12,7 @@ from typing import Final
 from toom_protocol.transfer.reasons import Reason
 
 VERSION: Final = 3
-DIGEST_BLAKE3_TREE: Final = 2  # PROTOCOL 5.7
+DIGEST_BLAKE3_TREE: Final = 3  # PROTOCOL 5.7
 SUITE_AES_256_GCM: Final = 2  # PROTOCOL 5.2
 DIGEST_SIZE: Final = 32
 LEAF_SIZE: Final = 32  # bytes

@@ -33,6 +33,7 @@ from toom_protocol.transfer.packets import (
     encode_header,
     first_word,
 )
+from toom_protocol.transfer.tree import block_buffer
 
 
 class ControlSeal:
@@ -72,13 +73,13 @@ class ControlSeal:
 class DataSealer:
     """Seals the chunks of one transfer, a batch at a time.
 
-    `content` is where the file's bytes of the next batch belong; what `seal` returns is valid until
-    the next call.
+    `content` is where the file's bytes of the next batch belong, a buffer for a block (tree); what
+    `seal` returns is valid until the next call.
     """
 
     def __init__(self, key: bytes, *, connection: int, chunk_size: int) -> None:
         self.datagram_size: Final = chunk_size + OVERHEAD
-        self.content: Final = memoryview(bytearray(BATCH * chunk_size))
+        self.content: Final = block_buffer()
         self._cipher = AESGCM(key)
         self._word = first_word(PacketType.DATA, connection)
         self._chunk_size = chunk_size
@@ -90,7 +91,7 @@ class DataSealer:
         self._nonces = [self._wire[at : at + HEADER_SIZE] for at in starts]
         self._sealed = [self._wire[at + HEADER_SIZE : at + self.datagram_size] for at in starts]
         self._chunks = [
-            self.content[at : at + chunk_size] for at in range(0, len(self.content), chunk_size)
+            self.content[at : at + chunk_size] for at in range(0, BATCH * chunk_size, chunk_size)
         ]
 
     def seal(self, packet_number: int, chunk: int, length: int) -> memoryview:
@@ -140,7 +141,7 @@ class DataOpener:
     """Opens the chunks of one transfer, a batch at a time.
 
     What has come lies in a buffer that does not move; its slices are made once. What was opened
-    stands in `content` until the next call.
+    stands in `content`, a buffer for a block (tree), until the next call.
     """
 
     def __init__(self, key: bytes, *, connection: int, chunk_size: int, size: int) -> None:
@@ -149,7 +150,7 @@ class DataOpener:
         Args:
             size: of the file in bytes; tells how long its last chunk is.
         """
-        self.content: Final = memoryview(bytearray(BATCH * chunk_size))
+        self.content: Final = block_buffer()
         self.dropped = 0  # datagrams that were not genuine
         self._cipher = AESGCM(key)
         self._word = first_word(PacketType.DATA, connection)
@@ -162,7 +163,7 @@ class DataOpener:
         self._words = self._numbers = self._places = memoryview(b"")  # of the headers there
         self._own_words = memoryview(HEADER.pack(self._word, 0, 0)[:WORD] * BATCH).cast("I")
         self._chunks = [
-            self.content[at : at + chunk_size] for at in range(0, len(self.content), chunk_size)
+            self.content[at : at + chunk_size] for at in range(0, BATCH * chunk_size, chunk_size)
         ]
 
     def unseal(self, buffer: memoryview, start: int, end: int, segment: int) -> list[OpenedRun]:
@@ -241,7 +242,7 @@ class DataOpener:
             if word != self._word or not self._fits(chunk, until - at):
                 self.dropped += 1
                 continue
-            if filled + size > len(self.content):
+            if filled + size > BATCH * self._chunk_size:
                 break  # the kernel joins no more than a batch; whatever this is, it comes again
             try:
                 self._cipher.decrypt_into(

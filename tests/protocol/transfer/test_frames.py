@@ -80,7 +80,7 @@ def in_milliseconds(frame: Frame) -> Frame:
 
 def test_the_bytes_are_those_of_the_document() -> None:
     assert encode_frames((Offer(258, "a.mp4"),)) == bytes.fromhex(
-        "01 0010 03 02 02 0000000000000102" + b"a.mp4".hex()
+        "01 0010 03 03 02 0000000000000102" + b"a.mp4".hex()
     )
     assert encode_frames((Abort(Reason.NO_SPACE), Ping())) == bytes.fromhex("07 0001 07 09 0000")
     leaf = bytes(range(32))

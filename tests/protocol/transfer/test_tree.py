@@ -6,8 +6,8 @@ from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toom_protocol.transfer.packets import BATCH, chunks_in
-from toom_protocol.transfer.tree import Blocks, LeafMaker, Tree, leaf_of
+from toom_protocol.transfer.packets import BATCH, LARGEST_CHUNK, chunks_in
+from toom_protocol.transfer.tree import Blocks, LeafMaker, Tree, block_buffer, leaf_of
 
 CHUNK = 10  # bytes; so a block has 450
 
@@ -24,8 +24,9 @@ def root_of(content: bytes, chunk_size: int = CHUNK) -> bytes:
 
 def test_the_root_is_that_of_the_document() -> None:
     content = content_of(1000)
-    leaves = [blake3(content[at : at + 450]).digest() for at in (0, 450, 900)]
-    hasher = blake3(derive_key_context="toom 2026-11 transfer 2 root of a file")
+    blocks = [content[at : at + 450] for at in (0, 450, 900)]
+    leaves = [blake3(block.ljust(65_536, b"\0")).digest() for block in blocks]
+    hasher = blake3(derive_key_context="toom 2026-11 transfer 3 root of a file")
     hasher.update((1000).to_bytes(8, "big") + (450).to_bytes(4, "big") + b"".join(leaves))
     assert root_of(content) == hasher.digest()
 
@@ -50,6 +51,30 @@ def test_both_ends_come_to_the_same_root(
     assert ours.is_whole
     assert theirs.is_whole
     assert ours.root() == theirs.root()
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2000), st.lists(st.integers(1, 450), max_size=8))
+def test_a_block_in_its_buffer_has_the_leaf_that_it_has_elsewhere(
+    size: int, cuts: list[int]
+) -> None:
+    """Each way of coming to a leaf: whole in a buffer, in pieces, alone."""
+    content, buffer = content_of(size), block_buffer()
+    tree, at = Tree(size, CHUNK), 0
+    maker = LeafMaker(tree, size, CHUNK)
+    for cut in (*cuts, *[450] * 5):
+        piece = content[at : at + cut]
+        buffer[: len(piece)] = piece
+        maker.update(buffer[: len(piece)], buffer)
+        at += len(piece)
+        buffer[:450] = bytes(450)
+    assert tree.is_whole
+    blocks = [content[at : at + 450] for at in range(0, size, 450)]
+    assert tree.leaves == b"".join(leaf_of(block) for block in blocks)
+
+
+def test_a_buffer_has_room_for_the_largest_block() -> None:
+    assert len(block_buffer()) >= BATCH * LARGEST_CHUNK
 
 
 @given(st.integers(1, 2000), st.data())
