@@ -6,8 +6,9 @@ transfers themselves (listening).
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
+
+from toom_client.berths import Berths
 
 if TYPE_CHECKING:
     from toom_client.listening import Listening
@@ -21,20 +22,22 @@ MAX_FROM_ONE: Final = 600
 class Audiences:
     """Those transfers of one client in which it is the audience."""
 
-    def __init__(self, buffer: int) -> None:
+    def __init__(self, buffer: int, berths: Berths) -> None:
         """Begin with none.
 
         Args:
             buffer: bytes that the socket holds of what has come.
+            berths: that know which files come.
         """
         self._buffer = buffer
+        self._berths = berths
         self._all: list[Listening] = []
-        self._shared_among: list[str] | None = None  # presenters, one for each file; None: anew
+        self._shared_at: int | None = None  # the changes of berths then; None: share anew
 
     def add(self, newest: Listening) -> Listening | None:
         """Take one more; of too many from one presenter give the oldest that never began."""
         self._all.append(newest)
-        self._shared_among = None
+        self._shared_at = None
         name = newest.presenter
         idle = [other for other in self._all if other.expecting and other.presenter == name]
         return idle[0] if len(idle) > MAX_FROM_ONE else None
@@ -42,7 +45,7 @@ class Audiences:
     def remove(self, transfer: Transfer) -> None:
         """Let go of a transfer, if it is one of them."""
         self._all = [other for other in self._all if other is not transfer]
-        self._shared_among = None
+        self._shared_at = None
 
     def count_from(self, presenter: str) -> int:
         """How many are announced or under way; any thread may ask."""
@@ -50,10 +53,9 @@ class Audiences:
 
     def share_buffer(self) -> None:
         """The socket's buffer is for all senders alike, however many files each of them sends."""
-        receiving = [each.presenter for each in self._all if each.receiving]
-        if receiving == self._shared_among:
+        if self._shared_at == self._berths.changes:
             return
-        self._shared_among, files = receiving, Counter(receiving)
+        self._shared_at, files = self._berths.changes, self._berths.under_way
         for listening in self._all:
             share = self._buffer // max(len(files), 1)
             listening.share_buffer(share // max(files[listening.presenter], 1))

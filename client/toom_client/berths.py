@@ -26,8 +26,11 @@ class Berths:
 
     def __init__(self) -> None:
         """Begin with nobody."""
+        self.under_way: Counter[str] = Counter()
+        """Files that come, by presenter."""
+        self.changes = 0
+        """How often `under_way` has changed."""
         self._names: set[str] = set()
-        self._under_way: Counter[str] = Counter()
         self._waiting: defaultdict[str, dict[str, Callable[[], None]]] = defaultdict(dict)
         self._closed = False
 
@@ -47,8 +50,9 @@ class Berths:
         """
         if name in self._names:
             return Reason.NAME_BUSY
-        if self._under_way[presenter] < AT_ONCE:
-            self._under_way[presenter] += 1
+        if self.under_way[presenter] < AT_ONCE:
+            self.under_way[presenter] += 1
+            self.changes += 1
             self._names.add(name)
             begin()
             return None
@@ -68,9 +72,10 @@ class Berths:
             begin = waiting.pop(next(iter(waiting)))
             begin()
             return
-        self._under_way[presenter] -= 1
-        if not self._under_way[presenter] and not waiting:
-            del self._under_way[presenter], self._waiting[presenter]
+        self.under_way[presenter] -= 1
+        self.changes += 1
+        if not self.under_way[presenter] and not waiting:
+            del self.under_way[presenter], self._waiting[presenter]
 
     def close(self) -> None:
         """Begin no more."""

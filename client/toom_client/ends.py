@@ -41,6 +41,7 @@ class Ends:
         log: Callable[[str], None],
         datagrams: Datagrams,
         jobs: Jobs,
+        berths: Berths,
         rules: Rules,
         traces: Traces | None,
     ) -> None:
@@ -54,7 +55,7 @@ class Ends:
         self._jobs = jobs
         self._rules = rules
         self._traces = traces
-        self._berths = Berths()
+        self._berths = berths
         self._closed = False
 
     def close(self) -> None:

@@ -41,10 +41,12 @@ class Jobs:
         with suppress(OSError):
             self.wake.recv(4096)
 
-    def do_posted(self) -> None:
-        """Do what has been posted, oldest first."""
+    def do_posted(self) -> bool:
+        """Do what has been posted, oldest first; whether that was anything."""
+        any_done = bool(self._inbox)
         while self._inbox:
             self._inbox.popleft()()
+        return any_done
 
     def work(self, job: Job, then: Callable[[FileFault | None], None]) -> None:
         """Run what may wait for the disk beside the loop, then tell the thread how it went."""

@@ -21,6 +21,8 @@ class Routes:
     def __init__(self) -> None:
         self.strays = 0
         """Datagrams that belong to no transfer."""
+        self.heard: dict[Transfer, None] = {}
+        """Those that were given something, in order; whoever has looked after them empties it."""
         self._hearers: dict[int, Transfer] = {}
 
     def add(self, transfer: Transfer) -> bool:
@@ -53,4 +55,5 @@ class Routes:
             if transfer is None or end - start < OVERHEAD:
                 self.strays += 1
             else:
+                self.heard[transfer] = None
                 transfer.receive(buffer, start, end, segment, source, now=now, marked=marked)

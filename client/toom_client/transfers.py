@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from toom_client import files
 from toom_client.audiences import Audiences
+from toom_client.berths import Berths
 from toom_client.datagrams import Datagrams
 from toom_client.ends import Ends, load_engines
 from toom_client.files import OpenedFile, open_for_sending
@@ -83,16 +84,19 @@ class Transfers:
         self._log = log or (lambda _line: None)
         self._clock = time.monotonic
         self._jobs = Jobs()
+        berths = Berths()
         self._ends = Ends(
             directory,
             clock=self._clock,
             log=self._log,
             datagrams=self._datagrams,
             jobs=self._jobs,
+            berths=berths,
             rules=rules or Rules(),
             traces=traces,
         )
-        self._audiences = Audiences(sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF))
+        buffer = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        self._audiences = Audiences(buffer, berths)
         self._turns = Turns(
             self._datagrams, self._audiences, clock=self._clock, report=report, log=self._log
         )
@@ -211,7 +215,8 @@ class Transfers:
         ready = self._selector.select(self._patience())
         if any(key.fileobj is self._jobs.wake for key, _ in ready):
             self._jobs.wakened()
-        self._jobs.do_posted()
+        if self._jobs.do_posted():
+            self._turns.look_again()
         self._read()
         self._datagrams.flush()
         self._turns.serve()

@@ -45,13 +45,13 @@ class Turns:
         self._clock = clock
         self._report = report
         self._log = log
-        self._transfers: list[Transfer] = []
+        self._due: dict[Transfer, float] = {}  # by transfer: when it has its next turn
         self._measure_at = 0.0
 
     @property
     def settled(self) -> bool:
         """Whether nobody has anything left to do or to say."""
-        return all(transfer.settled for transfer in self._transfers)
+        return all(transfer.settled for transfer in self._due)
 
     def admit(self, transfer: Transfer, number: int | None = None) -> bool:
         """Give a transfer its routes and its turns; False where another has its number already.
@@ -62,7 +62,7 @@ class Turns:
         if not self.routes.add(transfer):
             self._log(f"event=number-taken connection={transfer.connection:07x}")
             return False
-        self._transfers.append(transfer)
+        self._due[transfer] = 0.0
         self.roster.admit(transfer, now=self._clock(), number=number)
         self._measure_at = 0.0
         return True
@@ -76,25 +76,35 @@ class Turns:
 
     def deadlines(self) -> list[float]:
         """When the next turns are due."""
-        times = [transfer.deadline() for transfer in self._transfers]
-        if times:
-            times.append(self._measure_at)
-        return times
+        return [min(self._due.values()), self._measure_at] if self._due else []
+
+    def look_again(self) -> None:
+        """Something was done to some of them: each says anew when its next turn is."""
+        for transfer in self._due:
+            self._due[transfer] = transfer.deadline()
 
     def serve(self) -> None:
-        """Give every transfer its turns: a quantum each, round robin, while somebody is due."""
+        """Give every transfer its turns: a quantum each, round robin, while somebody is due.
+
+        Those that wait cost next to nothing: after its end a transfer lingers for seconds.
+        """
         self._audiences.share_buffer()
         now = self._clock()
-        due = [transfer for transfer in self._transfers if transfer.deadline() <= now]
+        stirred = self.routes.heard
+        stirred.update((transfer, None) for transfer, due in self._due.items() if due <= now)
+        self.routes.heard = {}
+        due = [transfer for transfer in stirred if transfer.deadline() <= now]
         for _ in range(ROUNDS):
             due = [transfer for transfer in due if self._gives_turn(transfer)]
             if not due:
                 break
         now = self._clock()
-        for transfer in list(self._transfers):
+        for transfer in stirred:
             self._hear(transfer)
             if transfer.over(now=now):
                 self._forget(transfer)
+            else:
+                self._due[transfer] = transfer.deadline()
         if now >= self._measure_at:
             self._measure(now)
 
@@ -106,18 +116,18 @@ class Turns:
 
     def give_up(self, *, now: float) -> None:
         """Have all of them tell their peers that the client ends."""
-        for transfer in self._transfers:
+        for transfer in self._due:
             transfer.give_up(now=now)
 
     def fail(self) -> None:
         """End all of them at once, and tell the user."""
-        for transfer in self._transfers:
+        for transfer in self._due:
             transfer.give_up(now=self._clock(), reason=Reason.UNKNOWN)
             self._hear(transfer)
 
     def close(self) -> None:
         """Let go of all of them; what is unfinished waits for another try."""
-        for transfer in self._transfers:
+        for transfer in self._due:
             transfer.drop(keep=True)
             _end_trace(transfer)
         self.progress = ()
@@ -131,7 +141,7 @@ class Turns:
         """Look how far everybody has come, and have traces written now and then."""
         self._measure_at = now + MEASURED_EVERY
         under_way = []
-        for transfer in self._transfers:
+        for transfer in self._due:
             progress = self.roster.measure(transfer, now=now)
             if progress is not None:
                 under_way.append(progress)
@@ -142,7 +152,7 @@ class Turns:
     def _forget(self, transfer: Transfer) -> None:
         transfer.drop()
         _end_trace(transfer)
-        self._transfers.remove(transfer)
+        del self._due[transfer]
         self.roster.forget(transfer)
         self._audiences.remove(transfer)
         self.routes.remove(transfer)

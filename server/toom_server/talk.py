@@ -8,7 +8,6 @@ There are more messages than all else: each passes here once, and nothing is mad
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
 
 from toom_protocol.codec import encode_numbered
@@ -111,7 +110,6 @@ class Talk:
             self._ends[log].number = tail.first - 1
 
 
-@lru_cache(maxsize=1024)  # rooms that are busy in one second
 def _answers(log: int, stamp: str) -> Callable[[int, int], bytes]:
     if log == BROADCASTS:
         return encode_numbered(BroadcastSent, stamp)

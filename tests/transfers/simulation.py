@@ -316,7 +316,7 @@ def spoil(blocks: BlockStore, is_spoilt: Callable[[], bool]) -> None:
 @contextmanager
 def full_disks(simulation: Simulation) -> Iterator[None]:
     """Have the system's calls fail while the simulation says that the disk is full."""
-    names = ("pwrite", "write", "fsync", "posix_fallocate")
+    names = ("pwrite", "write", "fsync", "fdatasync", "posix_fallocate")
     real = {name: getattr(os, name) for name in names}
 
     def limited(name: str) -> object:
