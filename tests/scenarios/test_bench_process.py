@@ -43,10 +43,12 @@ def take(child: "subprocess.Popen[str]", size: int) -> None:
 
 
 def test_memory_threads_and_descriptors_of_another(child: "subprocess.Popen[str]") -> None:
-    before = process.proportional_bytes(child.pid)
+    before, own = process.proportional_bytes(child.pid), process.own_bytes(child.pid)
     threads, files = process.threads(child.pid), process.open_descriptors(child.pid)
     take(child, LARGE)
     assert LARGE <= process.proportional_bytes(child.pid) - before < LARGE * 1.1
+    assert LARGE <= process.own_bytes(child.pid) - own < LARGE * 1.1
+    assert process.own_bytes(child.pid) < process.proportional_bytes(child.pid)
     assert process.threads(child.pid) == threads + 1
     assert process.open_descriptors(child.pid) >= files
 

@@ -23,7 +23,7 @@ from .document import Goal, Row
 from .generator import CORE
 from .ledger import Comparison
 from .peers import Peer, toom
-from .process import on_core, open_descriptors, proportional_bytes, threads
+from .process import on_core, open_descriptors, own_bytes, threads
 from .visitors import Visit, Visitor
 
 SEED: Final = 5  # of who does what and when; the network decides the rest
@@ -41,7 +41,7 @@ class Sample:
     """The server at one moment; `at`: seconds since the first."""
 
     at: float
-    pss_mib: float
+    own_mib: float
     descriptors: int
     threads: int
     requests: int
@@ -141,7 +141,7 @@ async def _build_rooms(crowd: Crowd) -> list[int]:
 def _sample(pid: int, at: float, visit: Visit) -> Sample:
     return Sample(
         round(at, 1),
-        round(proportional_bytes(pid) / MIB, 3),
+        round(own_bytes(pid) / MIB, 3),
         open_descriptors(pid),
         threads(pid),
         visit.done.total(),
@@ -150,14 +150,14 @@ def _sample(pid: int, at: float, visit: Visit) -> Sample:
 
 def _words(sample: Sample, visit: Visit) -> str:
     return (
-        f"{sample.at:.0f} s: {sample.pss_mib:.1f} MiB, {sample.descriptors} descriptors, "
+        f"{sample.at:.0f} s: {sample.own_mib:.1f} MiB, {sample.descriptors} descriptors, "
         f"{sample.threads} threads, {sample.requests} requests, {visit.error_count} errors"
     )
 
 
 def _rows(soaked: Soaked, compared: Comparison, rate: float) -> list[Row]:
     series, visit = soaked.series, soaked.visit
-    at, memory = [each.at for each in series], [each.pss_mib for each in series]
+    at, memory = [each.at for each in series], [each.own_mib for each in series]
     none = Goal(at_most=0)
     slope, growth = flatness.slope(at, memory), flatness.growth(memory)
     return [
