@@ -74,19 +74,21 @@ class Bench:
     def carry(self, case: Case, who: str, seed: int) -> Run:
         """One transfer by one of them."""
         self._course.put_file(case.size)
+        to = THERE if case.kind is Kind.LOOPBACK else BACK
         with self.path(case, seed) as laid:
             if who == OURS:
-                return self._by_us(case, laid)
+                return self._by_us(case, laid, to)
             peer = self._peers[who]
+            self._course.warm(to)
             laid.begin()
-            to = THERE if case.kind is Kind.LOOPBACK else BACK
             rate = 0 if case.link is None else case.link.there.rate
             took = peer.carry(Errand(self._course, to, LIMIT, rate))
             return laid.run(took, peer.protocol)
 
-    def _by_us(self, case: Case, laid: Laid) -> Run:
+    def _by_us(self, case: Case, laid: Laid, to: str) -> Run:
         one_host = case.kind is Kind.LOOPBACK
         with self._course.pair(one_host=one_host, ordinary=case.ordinary) as pair:
+            self._course.warm(to)
             laid.begin()
             began = pair.sends()
             ended = pair.uploaded(LIMIT)
