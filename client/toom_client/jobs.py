@@ -43,9 +43,10 @@ class Jobs:
 
     def do_posted(self) -> bool:
         """Do what has been posted, oldest first; whether that was anything."""
-        any_done = bool(self._inbox)
-        while self._inbox:
+        any_done = False
+        while self._inbox:  # not looked at before: another thread may post between two looks
             self._inbox.popleft()()
+            any_done = True
         return any_done
 
     def work(self, job: Job, then: Callable[[FileFault | None], None]) -> None:
