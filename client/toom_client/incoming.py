@@ -49,6 +49,7 @@ class IncomingFile:
         self._record: Record | None = None
         self._whole = 0  # bytes from the first one on that are here for sure
         self._keeps = False  # what is unfinished stays for another try, if it is of use
+        self._lost: Reason | None = None  # why the disk has not taken all; it says so but once
         self._discarded = False
         self._working = False  # a worker uses the descriptor: it closes it, nobody else
         self._lock = threading.Lock()
@@ -132,10 +133,14 @@ class IncomingFile:
         """Have the disk take what is written so far, so that `commit` has little to wait for.
 
         Raises:
-            FileFault: NO_SPACE, CANNOT_WRITE: told once, so the file is lost; GIVEN_UP.
+            FileFault: NO_SPACE, CANNOT_WRITE, and the file is lost; GIVEN_UP.
         """
         with self._work():
-            os.fdatasync(self._descriptor)
+            try:
+                os.fdatasync(self._descriptor)
+            except OSError as error:
+                self._lost = _reason(error)
+                raise
 
     def commit(self) -> None:
         """Make the file durable and give it its name, atomically.
@@ -144,6 +149,8 @@ class IncomingFile:
             FileFault: NAME_IS_DIRECTORY, NO_SPACE, CANNOT_WRITE, GIVEN_UP after `discard`.
         """
         with self._work():
+            if self._lost is not None:  # asked for before that was known
+                raise FileFault(self._lost)
             os.fsync(self._descriptor)
             if os.fstat(self._descriptor).st_size != self._size:  # somebody has cut it
                 raise FileFault(Reason.CANNOT_WRITE)
@@ -199,6 +206,7 @@ class IncomingFile:
         record, self._record = self._record, None
         # Asked now: a worker may have been looking still how much is of use.
         keeps = self._keeps and unfinished is not None and self._whole > 0 and record is not None
+        keeps = keeps and self._lost is None
         with suppress(OSError):
             if record is not None:
                 record.close() if keeps else record.remove()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -83,6 +84,33 @@ def test_the_disk_takes_what_has_come_while_more_comes_once_at_a_time(tmp_path: 
     assert len(jobs) == 1
     assert told == [None, None]
     place.leave(keep=False)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"), [(errno.EIO, Reason.CANNOT_WRITE), (errno.ENOSPC, Reason.NO_SPACE)]
+)
+def test_what_a_disk_has_lost_is_neither_put_in_its_place_nor_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, reason: Reason
+) -> None:
+    """A disk tells once: the next sync finds nothing wrong, and may have been asked for already."""
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    file = prepared(tmp_path)
+    file.write(memoryview(b"abcd"), 0)
+    file.note(leaf_of(b"abcd"))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fail)
+        with pytest.raises(FileFault) as fault:
+            file.sync()
+    assert fault.value.reason is reason
+    with pytest.raises(FileFault) as fault:
+        file.commit()
+    assert fault.value.reason is reason
+    file.discard(keep=True)  # the user has cancelled before the fault was heard of
+    assert os.listdir(tmp_path) == [HIDDEN]
+    assert os.listdir(tmp_path / HIDDEN) == []
 
 
 def test_after_discard_nothing_appears(tmp_path: Path) -> None:
