@@ -79,6 +79,7 @@ class Ends:
             clock=self._clock,
             berths=self._berths,
             work=self._jobs.work,
+            sync=self._jobs.sync,
             rules=self._rules,
             begin_trace=partial(self._begin_trace, ticket, "audience") if self._traces else None,
         )

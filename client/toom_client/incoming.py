@@ -31,8 +31,9 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class IncomingFile:
     """A file on its way in: it lies in the hidden folder until `commit` puts it in its place.
 
-    `prepare`, `sync` and `commit` may wait for the disk and run in a worker; the rest is quick and
-    belongs to one other thread. After `discard` nothing appears under the final name any more.
+    `prepare` and `commit` may wait for the disk and run in a worker, `sync` in another one; the
+    rest is quick and belongs to one other thread. After `discard` nothing appears under the final
+    name any more.
     """
 
     def __init__(self, directory: Path, filename: str, size: int, chunk_size: int) -> None:
@@ -49,9 +50,11 @@ class IncomingFile:
         self._record: Record | None = None
         self._whole = 0  # bytes from the first one on that are here for sure
         self._keeps = False  # what is unfinished stays for another try, if it is of use
+        self._lost: Reason | None = None  # why the disk has not taken all; it says so but once
         self._discarded = False
         self._working = False  # a worker uses the descriptor: it closes it, nobody else
         self._lock = threading.Lock()
+        self._syncing = threading.Lock()  # held for long; taken before the other one
 
     def prepare(self) -> None:
         """Open the unfinished file and take the space it needs, before the first byte comes.
@@ -132,10 +135,20 @@ class IncomingFile:
         """Have the disk take what is written so far, so that `commit` has little to wait for.
 
         Raises:
-            FileFault: NO_SPACE, CANNOT_WRITE: told once, so the file is lost; GIVEN_UP.
+            FileFault: NO_SPACE, CANNOT_WRITE, and the file is lost; GIVEN_UP after `discard`.
         """
-        with self._work():
-            os.fdatasync(self._descriptor)
+        with self._syncing:
+            with self._lock:
+                if self._discarded:
+                    raise FileFault(Reason.GIVEN_UP)
+                descriptor = os.dup(self._descriptor)  # `discard` need not wait for the disk
+            try:
+                os.fdatasync(descriptor)
+            except OSError as error:
+                self._lost = _reason(error)
+                raise FileFault(self._lost) from error
+            finally:
+                os.close(descriptor)
 
     def commit(self) -> None:
         """Make the file durable and give it its name, atomically.
@@ -143,7 +156,9 @@ class IncomingFile:
         Raises:
             FileFault: NAME_IS_DIRECTORY, NO_SPACE, CANNOT_WRITE, GIVEN_UP after `discard`.
         """
-        with self._work():
+        with self._work(), self._syncing:
+            if self._lost is not None:
+                raise FileFault(self._lost)
             os.fsync(self._descriptor)
             if os.fstat(self._descriptor).st_size != self._size:  # somebody has cut it
                 raise FileFault(Reason.CANNOT_WRITE)
@@ -199,6 +214,7 @@ class IncomingFile:
         record, self._record = self._record, None
         # Asked now: a worker may have been looking still how much is of use.
         keeps = self._keeps and unfinished is not None and self._whole > 0 and record is not None
+        keeps = keeps and self._lost is None
         with suppress(OSError):
             if record is not None:
                 record.close() if keeps else record.remove()
@@ -208,6 +224,8 @@ class IncomingFile:
             elif unfinished is not None:
                 unfinished.unlink()
         if descriptor >= 0:
+            with suppress(OSError):  # a sync may have it open still: another try need not wait
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
     def _refuse_directory(self) -> None:

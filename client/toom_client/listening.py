@@ -65,6 +65,7 @@ class Listening:
         clock: Callable[[], float],
         berths: Berths,
         work: Work,
+        sync: Work,
         rules: Rules,
         begin_trace: BeginTrace | None = None,
     ) -> None:
@@ -74,6 +75,7 @@ class Listening:
             peer: where the server has seen the presenter.
             static: this client's keys since it logged in.
             berths: for all files on their way in; shared by all of one client.
+            sync: as `work`, for what may take long and nobody waits for.
             begin_trace: called with the first hello, where a trace is wanted.
         """
         self.connection = connection_of(ticket.number)
@@ -86,7 +88,9 @@ class Listening:
             hearer=PacketType.PRESENTER_CONTROL,
         )
         self._greeting = Greeting(ticket, static, self._control)
-        self._place = Place(ticket.peer, directory, berths=berths, work=work, rules=rules)
+        self._place = Place(
+            ticket.peer, directory, berths=berths, work=work, sync=sync, rules=rules
+        )
         self._chunk_size = 0
         self._engine = Audience(now=now, paths=Paths(peer, draw=fresh_challenge))
         self.blocks = BlockStore(self._engine, self.connection)

@@ -31,12 +31,20 @@ class Place:
     """Taken with `take`, then the file is put there with `commit`; `leave` ends it at any stage."""
 
     def __init__(
-        self, presenter: str, directory: Path, *, berths: Berths, work: Work, rules: Rules
+        self,
+        presenter: str,
+        directory: Path,
+        *,
+        berths: Berths,
+        work: Work,
+        sync: Work,
+        rules: Rules,
     ) -> None:
         """Take nothing yet.
 
         Args:
             berths: for all files on their way in; shared by all of one client.
+            sync: as `work`, for what may take long and nobody waits for.
         """
         self.file: IncomingFile | None = None
         """What lies here; None before it is taken and after it is left."""
@@ -47,6 +55,7 @@ class Place:
         self._directory = directory
         self._berths = berths
         self._work = work
+        self._sync = sync
         self._rules = rules
 
     def take(self, offer: Offer, chunk_size: int, then: Then) -> Reason | None:
@@ -90,7 +99,7 @@ class Place:
             self._syncs = False
             then(fault)
 
-        self._work(file.sync, synced)
+        self._sync(file.sync, synced)
 
     def commit(self, then: Then) -> None:
         """Begin to put the file, which is whole and verified, under its final name."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,7 +66,7 @@ def test_the_disk_takes_what_has_come_while_more_comes_once_at_a_time(tmp_path: 
         job()
         then(None)
 
-    place = Place("Yoda", tmp_path, berths=Berths(), work=work, rules=Rules())
+    place = Place("Yoda", tmp_path, berths=Berths(), work=work, sync=work, rules=Rules())
     assert place.take(Offer(4 * SYNC_EVERY, "a.mp4"), CHUNK, told.append) is None
     run_one()
     assert place.file is not None
@@ -83,6 +86,86 @@ def test_the_disk_takes_what_has_come_while_more_comes_once_at_a_time(tmp_path: 
     assert len(jobs) == 1
     assert told == [None, None]
     place.leave(keep=False)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"), [(errno.EIO, Reason.CANNOT_WRITE), (errno.ENOSPC, Reason.NO_SPACE)]
+)
+def test_what_a_disk_has_lost_is_neither_put_in_its_place_nor_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, reason: Reason
+) -> None:
+    """A disk tells once: the next sync finds nothing wrong, and may have been asked for already."""
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    file = prepared(tmp_path)
+    file.write(memoryview(b"abcd"), 0)
+    file.note(leaf_of(b"abcd"))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fail)
+        with pytest.raises(FileFault) as fault:
+            file.sync()
+    assert fault.value.reason is reason
+    with pytest.raises(FileFault) as fault:
+        file.commit()
+    assert fault.value.reason is reason
+    file.discard(keep=True)  # the user has cancelled before the fault was heard of
+    assert os.listdir(tmp_path) == [HIDDEN]
+    assert os.listdir(tmp_path / HIDDEN) == []
+
+
+def test_a_disk_that_is_at_it_keeps_nobody_from_letting_go_and_trying_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def wait(_descriptor: int) -> None:
+        begun.set()
+        assert goes_on.wait(20)
+
+    file = prepared(tmp_path, len(CONTENT))
+    file.write(memoryview(CONTENT[:450]), 0)
+    file.note(leaf_of(CONTENT[:450]))
+    monkeypatch.setattr(os, "fdatasync", wait)
+    with ThreadPoolExecutor(1) as disk:
+        synced = disk.submit(file.sync)
+        assert begun.wait(20)
+        file.discard(keep=True)
+        part = next((tmp_path / HIDDEN).glob("*.part"))
+        assert part.stat().st_size == 450
+        again = prepared(tmp_path, len(CONTENT))
+        assert again.leaves == leaf_of(CONTENT[:450])
+        goes_on.set()
+        synced.result(20)
+    again.discard()
+    assert os.listdir(tmp_path / HIDDEN) == []
+
+
+def test_the_end_waits_for_the_disk_that_is_at_it_and_may_yet_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def fail(_descriptor: int) -> None:
+        begun.set()
+        assert goes_on.wait(20)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    file = prepared(tmp_path)
+    file.write(memoryview(b"abcd"), 0)
+    monkeypatch.setattr(os, "fdatasync", fail)
+    with ThreadPoolExecutor(2) as disk:
+        synced = disk.submit(file.sync)
+        assert begun.wait(20)
+        stored = disk.submit(file.commit)
+        goes_on.set()
+        for each in (synced, stored):
+            with pytest.raises(FileFault) as fault:
+                each.result(20)
+            assert fault.value.reason is Reason.CANNOT_WRITE
+    file.discard()
+    assert os.listdir(tmp_path) == [HIDDEN]
 
 
 def test_after_discard_nothing_appears(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tests.client.table import LOCALHOST, MEGABYTE, SOMEBODY, Client, Table, con
 from tests.doubles.patience import lets_pass
 from tests.doubles.relay import Relay
 from toom_client.files import HIDDEN
+from toom_client.place import SYNC_EVERY
+from toom_client.roster import Action, Obeyed, Order
 from toom_client.rules import CONTROLLERS, Rules
 from toom_client.transfers import (
     Received,
@@ -268,3 +271,30 @@ def test_a_file_arrives_with_any_congestion_controller(
     table.send(leia, "a.mp4", han)
     assert leia.hears() == Uploaded("a.mp4", "Han")
     assert han.stored() == {"Leia_a.mp4": content}
+
+
+def test_a_disk_that_takes_long_for_one_file_keeps_no_other_from_coming(
+    table: Table, yoda: Client, han: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PROTOCOL 5.7: the disk is made to take a file while it comes; nobody waits for that."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def wait(_descriptor: int) -> None:
+        begun.set()
+        assert goes_on.wait(20)
+
+    monkeypatch.setattr(os, "fdatasync", wait)
+    yoda.writes("long.mp4", bytes(8 * SYNC_EVERY))
+    yoda.writes("short.mp4", b"abc")
+    table.send(yoda, "long.mp4", han)
+    assert begun.wait(20)
+    try:  # while it comes: at its end it may wait, and others with it
+        assert yoda.transfers.obey(Order(Action.PAUSE, 1)).result(5) == Obeyed(
+            Order(Action.PAUSE, 1)
+        )
+        table.send(yoda, "short.mp4", han)
+        assert han.hears(5) == Received("short.mp4", "Yoda")
+    finally:
+        goes_on.set()
+    yoda.transfers.obey(Order(Action.CONTINUE, 1))
+    assert han.hears() == Received("long.mp4", "Yoda")

@@ -172,6 +172,7 @@ class AudienceEnd(End):
             clock=clock,
             berths=Berths() if berths is None else berths,
             work=lambda job, then: self.jobs.append((job, then)),
+            sync=lambda job, then: self.jobs.append((job, then)),
             rules=rules or Rules(),
         )
         self.listening.share_buffer(receive_buffer)
